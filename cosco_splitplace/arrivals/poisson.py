@@ -1,0 +1,73 @@
+"""The workload of section 6.2: Poisson arrivals, uniform application, uniform batch, and the deadline law."""
+from __future__ import annotations
+
+import math
+from typing import List, Mapping
+
+import numpy as np
+
+from ..config import ArrivalSettings
+from ..errors import require
+from ..records import Task
+from .catalogue import Application
+
+
+def deadline_bound(application: Application) -> int:
+    """The end (excluded) of the deadline law's range [2, 2l - 2), in intervals, before scaling."""
+    return math.ceil(2 * application.deadline_scale_intervals - 2)
+
+
+def longest_deadline(settings: ArrivalSettings, applications: Mapping[str, Application]) -> int:
+    """The longest deadline that the workload can have, in intervals."""
+    return max(scaled_deadline(deadline_bound(one) - 1, settings) for one in applications.values())
+
+
+def scaled_deadline(intervals: int, settings: ArrivalSettings) -> int:
+    """A drawn deadline times the scale, rounded, at least 1."""
+    return max(1, round(intervals * settings.deadline_scale))
+
+
+class PoissonArrivals:
+    """New tasks N_t of every interval.
+
+    Deadlines: a uniform integer in [2, 2l - 2) intervals with the application's own l, scaled.
+
+    Parameters
+    ----------
+    settings : rates and ranges.
+    applications : the catalogue; drawn from uniformly.
+    generator : every draw comes from it, a fixed number of draws a task, so that the workload of a seed is the same
+        for every policy.
+    """
+
+    def __init__(
+        self, settings: ArrivalSettings, applications: Mapping[str, Application], generator: np.random.Generator
+    ) -> None:
+        for one in applications.values():
+            require(
+                deadline_bound(one) > 2,
+                f"application {one.name!r} has deadline_scale_intervals {one.deadline_scale_intervals:g}, so that no "
+                "deadline lies in [2, 2l - 2); give l above 2",
+            )
+        self._settings = settings
+        self._applications = list(applications.values())
+        self._generator = generator
+        self._next_id = 0
+
+    def tasks(self, interval: int) -> List[Task]:
+        """The tasks that arrive at the start of `interval`."""
+        return [self._task(interval) for _ in range(int(self._generator.poisson(self._settings.rate)))]
+
+    def _task(self, interval: int) -> Task:
+        draw = self._generator
+        application = self._applications[int(draw.integers(len(self._applications)))]
+        task = Task(
+            task_id=self._next_id,
+            application=application.name,
+            batch_images=int(draw.integers(self._settings.batch_min, self._settings.batch_max + 1)),
+            deadline_intervals=scaled_deadline(int(draw.integers(2, deadline_bound(application))), self._settings),
+            arrival_interval=interval,
+            image_seed=int(draw.integers(2**31)),
+        )
+        self._next_id += 1
+        return task

@@ -1,0 +1,97 @@
+"""The simulated cluster behind the Backend port: the engine, its clock and the mobility trace."""
+from __future__ import annotations
+
+from typing import List, Optional, Sequence
+
+import numpy as np
+
+from ...cluster import Cluster
+from ...config import EngineSettings, FragmentSettings
+from ...records import FragmentEvent, FragmentTimes, HostUsage, Snapshot, StartOrder, Transfer
+from ..port import Backend, Clock
+from .engine import Engine
+from .mobility import MobilityTrace
+
+
+class SimulatedClock(Clock):
+    """Waiting lets the engine run."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    @property
+    def now_s(self) -> float:
+        return self._engine.now_s
+
+    def wait_until(self, time_s: float) -> None:
+        self._engine.advance(time_s)
+
+
+class SimulatedBackend(Backend):
+    """Fragments on simulated hosts.
+
+    Parameters
+    ----------
+    cluster : the hosts.
+    fragment_settings, engine_settings : see there.
+    mobility : factors on the links by interval; None keeps them as they are.
+    interval_s : length of the trace's intervals.
+    """
+
+    def __init__(
+        self,
+        cluster: Cluster,
+        fragment_settings: FragmentSettings,
+        engine_settings: EngineSettings,
+        mobility: Optional[MobilityTrace],
+        interval_s: float,
+    ) -> None:
+        self._cluster = cluster
+        self._engine = Engine(cluster, fragment_settings, engine_settings)
+        self._mobility = mobility
+        self._interval_s = interval_s
+        self.clock = SimulatedClock(self._engine)
+
+    def snapshot(self) -> Snapshot:
+        self._move_hosts()
+        utilisation, ram_used, bandwidth, latency = self._engine.host_state()
+        ids, hosts, left, movable = self._engine.active_fragments()
+        return Snapshot(
+            time_s=self._engine.now_s,
+            cpu_utilisation=utilisation,
+            placed_fragments=np.bincount(hosts, minlength=self._cluster.n_hosts),
+            ram_used_mb=ram_used,
+            bandwidth_mb_s=bandwidth,
+            latency_s=latency,
+            fragment_ids=ids,
+            fragment_hosts=hosts,
+            work_left_mi=left,
+            movable=movable,
+        )
+
+    def _move_hosts(self) -> None:
+        if self._mobility is not None:
+            interval = int(self._engine.now_s / self._interval_s + 0.5)
+            factor, share = self._mobility.at(interval, self._cluster.n_hosts)
+            self._engine.set_links(self._cluster.link_mb_s * share, self._cluster.ping_s * factor)
+
+    def start(self, orders: Sequence[StartOrder]) -> None:
+        self._engine.start(orders)
+
+    def send(self, transfers: Sequence[Transfer]) -> None:
+        self._engine.send(transfers)
+
+    def migrate(self, fragment_id: int, host: int) -> None:
+        self._engine.migrate(fragment_id, host)
+
+    def stop(self, fragment_id: int) -> None:
+        self._engine.stop(fragment_id)
+
+    def poll(self) -> List[FragmentEvent]:
+        return self._engine.take_events()
+
+    def usage(self) -> HostUsage:
+        return self._engine.take_usage()
+
+    def times(self, fragment_id: int) -> FragmentTimes:
+        return self._engine.times(fragment_id)

@@ -1,0 +1,154 @@
+"""What several commands share: options that become settings, consoles, progress bars, JSON."""
+from __future__ import annotations
+
+import json
+import shlex
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Callable, Dict, Iterator, Optional, Tuple, TypeVar
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from ..config import Settings, tomllib
+from ..errors import ConfigurationError
+from ..evaluation.files import strict
+from ..evaluation.models import resolve_model
+from ..training import ensure_surrogate
+
+F = TypeVar("F", bound=Callable[..., Any])
+NARROWEST = 100  # columns: what tables need where there is no terminal to ask
+
+
+def output() -> Console:
+    """Where results are printed."""
+    console = Console()
+    return console if console.is_terminal else Console(width=max(NARROWEST, console.width))
+
+
+def errors() -> Console:
+    """Where everything else is printed, so that results can be piped."""
+    return Console(stderr=True)
+
+
+def print_json(value: Any) -> None:
+    """One JSON object on standard output; NaN becomes null."""
+    click.echo(json.dumps(strict(value), indent=1))
+
+
+def command_line() -> str:
+    """The command as it was typed, for reports."""
+    return "cosco-splitplace " + " ".join(shlex.quote(one) for one in sys.argv[1:])
+
+
+@contextmanager
+def progress_bar(quiet: bool) -> Iterator[Callable[[str, int, int], None]]:
+    """A progress bar a stage, on standard error; yields a function of (stage, done, in all)."""
+    columns = (
+        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
+        TextColumn("left"), TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=errors(), disable=quiet) as bar:
+        stages: Dict[str, Any] = {}
+
+        def report(stage: str, done: int, total: int) -> None:
+            if stage not in stages:
+                stages[stage] = bar.add_task(stage, total=total)
+            bar.update(stages[stage], completed=done, total=total)
+
+        yield report
+
+
+def settings_options(command: F) -> F:
+    """The options that make up the settings of a run, in the order in which help shows them."""
+    options = (
+        click.option("--config", type=click.Path(path_type=Path), help="TOML file of settings (see: list settings)."),
+        click.option("--hosts", type=int, help="Number of hosts, in Table 3's mix.  [default: 50]"),
+        click.option("--rate", type=float, help="Mean number of new tasks an interval.  [default: 6]"),
+        click.option("--intervals", type=int, help="Scheduling intervals of 300 s.  [default: 100]"),
+        click.option(
+            "--set", "overrides", multiple=True, metavar="TABLE.KEY=VALUE",
+            help="Any other setting, e.g. --set engine.ram_overcommit=1.5; may be repeated.",
+        ),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def policy_options(command: F) -> F:
+    """The options that choose who decides and who places."""
+    options = (
+        click.option(
+            "--scheduler", metavar="NAME",
+            help="A named model: SplitPlace, M+G, S+G, L+G, R+D, GOBI, DASO ... (see: list models).",
+        ),
+        click.option("--decider", metavar="NAME", help="layer, semantic, random, mab, or module:Name.  [default: mab]"),
+        click.option(
+            "--placer", metavar="NAME",
+            help="random, first-fit, least-loaded, gobi, daso, or module:Name.  [default: daso]",
+        ),
+        click.option("--seed", type=int, help="Seed of every random draw.  [default: 0]"),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def build_settings(
+    config: Optional[Path],
+    hosts: Optional[int] = None,
+    rate: Optional[float] = None,
+    intervals: Optional[int] = None,
+    overrides: Tuple[str, ...] = (),
+    scheduler: Optional[str] = None,
+    decider: Optional[str] = None,
+    placer: Optional[str] = None,
+    seed: Optional[int] = None,
+) -> Settings:
+    """Settings from a file, with what the command line names on top; a later one of these wins over an earlier.
+
+    Raises
+    ------
+    ConfigurationError
+        Anything is unknown or impossible.
+    """
+    tables = Settings.from_toml(config).to_mapping() if config else Settings().to_mapping()
+    if scheduler is not None:
+        model = resolve_model(scheduler)
+        tables["run"].update(decider=model.decider, placer=model.placer)
+    given = {
+        ("run", "decider"): decider, ("run", "placer"): placer, ("run", "seed"): seed, ("run", "intervals"): intervals,
+        ("cluster", "hosts"): hosts, ("arrivals", "rate"): rate,
+    }
+    for (table, key), value in given.items():
+        if value is not None:
+            tables[table][key] = value
+    for text in overrides:
+        table, key, value = _override(text)
+        tables.setdefault(table, {})[key] = value
+    return Settings.from_mapping(tables, "command line" if not config else str(config))
+
+
+def _override(text: str) -> Tuple[str, str, Any]:
+    name, equals, value = text.partition("=")
+    table, dot, key = name.strip().partition(".")
+    if not (equals and dot and table and key):
+        raise ConfigurationError(f"--set {text!r} is not of the form TABLE.KEY=VALUE, e.g. engine.ram_overcommit=1.5")
+    try:
+        return table, key, tomllib.loads(f"value = {value}")["value"]
+    except tomllib.TOMLDecodeError:
+        return table, key, value.strip()
+
+
+def prepare_placer(settings: Settings, quiet: bool) -> None:
+    """Train the surrogate that a run needs if none exists for its number of hosts, and say so."""
+    with progress_bar(quiet) as report:
+        path = ensure_surrogate(settings, report)
+    if path is not None and not quiet:
+        errors().print(
+            f"trained a {settings.run.placer} surrogate for {settings.cluster.hosts} hosts, as none was there; "
+            f"it is kept in {path.parent}", highlight=False, soft_wrap=True,
+        )

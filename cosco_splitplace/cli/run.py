@@ -1,0 +1,143 @@
+"""``cosco-splitplace run``: one run, its table and its result folder."""
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any, Dict, Optional, Tuple
+
+import click
+
+from ..config import Settings
+from ..errors import ConfigurationError, DataFileError
+from ..evaluation.applications import application_summaries
+from ..evaluation.models import model_name
+from ..evaluation.report import write_report
+from ..evaluation.result_folder import SETTINGS_FILE, new_result_folder, read_metrics, write_result
+from ..evaluation.tables import application_table, summary_table
+from ..records import RunResult
+from ..simulation import simulate
+from .common import (
+    build_settings,
+    command_line,
+    errors,
+    output,
+    policy_options,
+    prepare_placer,
+    print_json,
+    progress_bar,
+    settings_options,
+)
+
+INTERVALS_FILE = "intervals.csv"
+INTERRUPTED = 130
+
+
+@click.command()
+@policy_options
+@settings_options
+@click.option("--out", type=click.Path(path_type=Path), help="Result folder.  [default: results/<model>-seed<k>-001]")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of tables; no progress bar.")
+@click.option("--no-report", is_flag=True, help="Write data only: no plots, no report.html.")
+@click.option("--resume", type=click.Path(path_type=Path), help="Finish the interrupted run in this folder.")
+def run(out: Optional[Path], as_json: bool, no_report: bool, resume: Optional[Path], **options: Any) -> None:
+    """Run one policy on a simulated edge cluster.
+
+    \b
+    cosco-splitplace run                                  the paper's model on 50 hosts, 100 intervals
+    cosco-splitplace run --scheduler S+G --seed 3         another of the paper's models
+    cosco-splitplace run --decider mab --placer least-loaded --hosts 10 --rate 1.2
+    cosco-splitplace run --config results/.../settings.toml      repeat a run
+
+    Writes settings, one row a task, interval, host and fragment (CSV and JSON Lines), metrics, plots and report.html.
+    The same seed gives the same files.
+    """
+    if resume is not None:
+        settings, folder = _resumed(resume, out, options)
+    else:
+        settings, folder = build_settings(**options), None
+    model = model_name(settings.run.decider, settings.run.placer)
+    prepare_placer(settings, as_json)
+    if folder is None:
+        stem = f"{model}-seed{settings.run.seed}".replace(":", "-").replace("/", "-")
+        folder = new_result_folder(out, stem)
+    try:
+        with progress_bar(as_json) as report:
+            result = simulate(settings, model, lambda done, total: report(f"{model}: intervals", done, total))
+    except BaseException:
+        if resume is None and not any(folder.iterdir()):
+            folder.rmdir()
+        raise
+    if resume is not None:
+        _expect_continuation(folder, result)
+    write_result(result, folder)
+    if not no_report:
+        write_report(result, folder, command_line())
+    _show(result, folder, as_json, no_report)
+    if result.intervals_done < settings.run.intervals:
+        errors().print(
+            f"interrupted after {result.intervals_done} of {settings.run.intervals} intervals, which are kept; "
+            f"go on with: cosco-splitplace run --resume {folder}", highlight=False, soft_wrap=True,
+        )
+        sys.exit(INTERRUPTED)
+
+
+def _show(result: RunResult, folder: Path, as_json: bool, no_report: bool) -> None:
+    if as_json:
+        print_json(result_object(result, folder))
+        return
+    output().print(summary_table(result))
+    output().print(application_table(result))
+    what = "data" if no_report else "data, plots and report.html"
+    output().print(f"{what} in {folder}", highlight=False, soft_wrap=True)
+
+
+def result_object(result: RunResult, folder: Path) -> Dict[str, Any]:
+    """What ``run --json`` prints."""
+    return {
+        "model": result.model,
+        "seed": result.settings.run.seed,
+        "intervals_done": result.intervals_done,
+        "folder": str(folder),
+        "metrics": dict(result.metrics),
+        "applications": {one.application: one.as_row() for one in application_summaries(result)},
+        "data_sources": dict(result.data_sources),
+        "settings": result.settings.to_mapping(),
+    }
+
+
+def _resumed(folder: Path, out: Optional[Path], options: Dict[str, Any]) -> Tuple[Settings, Path]:
+    """Settings and folder of the interrupted run in `folder`."""
+    given = sorted(name.replace("overrides", "set") for name, value in options.items() if value)
+    if out is not None or given:
+        raise ConfigurationError(
+            f"--resume takes its settings from {folder}; leave out {', '.join('--' + one for one in given) or '--out'}"
+        )
+    settings = Settings.from_toml(folder / SETTINGS_FILE)
+    done = read_metrics(folder).intervals_done
+    if done >= settings.run.intervals:
+        raise ConfigurationError(f"the run in {folder} is complete ({done} intervals); there is nothing to resume")
+    return settings, folder
+
+
+def _expect_continuation(folder: Path, result: RunResult) -> None:
+    """A run is resumed by repeating it from its seed, which takes seconds; the kept intervals must come out the same.
+
+    Raises
+    ------
+    DataFileError
+        They do not: another version of the program or of its data made them.
+    """
+    kept = (folder / INTERVALS_FILE).read_text(encoding="utf-8").splitlines()[1:]
+    from ..evaluation.rows import interval_rows  # late: only resuming needs rows in memory
+
+    again = [str(row["objective"]) for row in interval_rows(result.intervals, result.hosts)][: len(kept)]
+    names = (folder / INTERVALS_FILE).read_text(encoding="utf-8").splitlines()[0].split(",")
+    before = [line.split(",")[names.index("objective")] for line in kept]
+    same = len(before) <= len(result.intervals) and all(
+        (old == "" and new == "nan") or (old != "" and float(old) == float(new)) for old, new in zip(before, again)
+    )
+    if not same:
+        raise DataFileError(
+            f"the intervals kept in {folder} do not come out again: they were made by another version or other data; "
+            "start a new run with: cosco-splitplace run --config " + str(folder / SETTINGS_FILE)
+        )

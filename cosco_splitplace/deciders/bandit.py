@@ -1,0 +1,99 @@
+"""The multi-armed bandit of section 4.1: two contexts, two arms, equations 2 to 9."""
+from __future__ import annotations
+
+from typing import Dict, List, Sequence
+
+import numpy as np
+
+from ..config import BanditSettings
+from ..records import LAYER, Decision, FloatArray, Task, TaskOutcome
+from ..rewards.objective import ARMS, CONTEXTS, bandit_reward, context_of, context_rewards
+from .bandit_state import BanditState, read_state
+from .port import Decider, DeciderSetup
+
+UNTRAINED = "untrained"
+
+
+class BanditDecider(Decider):
+    """UCB over a trained state (eq. 9), which goes on learning (eq. 2 to 5).
+
+    Decision counts grow when a decision is taken, not when its task leaves: the tasks of one interval would otherwise
+    all see the same counts, and an arm that was never played would be played by all of them. Such an arm is tried
+    before it is judged.
+    """
+
+    def __init__(self, setup: DeciderSetup) -> None:
+        self.settings: BanditSettings = setup.settings.bandit
+        if self.settings.state_file == UNTRAINED:
+            self.bandit = untrained_state(setup)
+        else:
+            self.bandit = read_state(self.settings.state_file, list(setup.applications))
+        self._generator = setup.generator
+
+    def decide(self, tasks: Sequence[Task], interval: int) -> List[Decision]:
+        return [self._decide(task) for task in tasks]
+
+    def _decide(self, task: Task) -> Decision:
+        bandit = self.bandit
+        context = context_of(task.deadline_intervals, bandit.layer_estimates[task.application])
+        scores = self._scores(context)
+        arm = int(np.argmax(scores))
+        bandit.counts[context, arm] += 1
+        shown = ", ".join(f"{name} {score:.3f}" for name, score in zip(ARMS, scores.tolist()))
+        return Decision(ARMS[arm], f"{CONTEXTS[context]} deadline: {shown}")
+
+    def _scores(self, context: int) -> FloatArray:
+        """Equation 9 for both arms; infinite for an arm that was never played."""
+        counts = self.bandit.counts[context].astype(float)
+        log_t = np.log(max(1, self.bandit.intervals))
+        bonus = np.sqrt(np.divide(log_t, counts, out=np.full_like(counts, np.inf), where=counts > 0))
+        bonus[counts == 0] = np.inf
+        return self.bandit.rewards[context] + np.where(np.isinf(bonus), np.inf, self.settings.exploration * bonus)
+
+    def learn(self, outcomes: Sequence[TaskOutcome], interval: int) -> float:
+        """Equations 3 to 5, then 2; a context and decision without a leaving task keeps its estimate."""
+        bandit = self.bandit
+        rewards = context_rewards(outcomes, bandit.layer_estimates)
+        seen = np.isfinite(rewards)
+        bandit.rewards[seen] += self.settings.step_size * (rewards - bandit.rewards)[seen]
+        weight = self.settings.ema_weight
+        for one in outcomes:
+            if one.split == LAYER:
+                old = bandit.layer_estimates[one.task.application]
+                bandit.layer_estimates[one.task.application] = weight * one.response_intervals + (1 - weight) * old
+        bandit.intervals += 1
+        return bandit_reward(rewards)
+
+    def state(self) -> Dict[str, float]:
+        return self.bandit.named()
+
+
+class TrainingBanditDecider(BanditDecider):
+    """The same bandit while it is trained: feedback-based epsilon-greedy exploration (eq. 6 to 8), from nothing."""
+
+    def __init__(self, setup: DeciderSetup) -> None:
+        super().__init__(
+            DeciderSetup(
+                setup.settings.replace(bandit={"state_file": UNTRAINED}), setup.applications, setup.generator
+            )
+        )
+
+    def _scores(self, context: int) -> FloatArray:
+        """Both arms' estimates, or with probability epsilon a random ranking (eq. 6)."""
+        if self._generator.random() < self.bandit.epsilon:
+            return self._generator.random(len(ARMS))
+        return self.bandit.rewards[context]
+
+    def learn(self, outcomes: Sequence[TaskOutcome], interval: int) -> float:
+        reward = super().learn(outcomes, interval)
+        if reward > self.bandit.threshold:
+            self.bandit.epsilon *= 1 - self.settings.feedback
+            self.bandit.threshold *= 1 + self.settings.feedback
+        return reward
+
+
+def untrained_state(setup: DeciderSetup) -> BanditState:
+    """R = 0, Q = 0, N = 0, epsilon = 1, rho as configured."""
+    return BanditState(
+        layer_estimates=dict.fromkeys(setup.applications, 0.0), threshold=setup.settings.bandit.threshold_start
+    )

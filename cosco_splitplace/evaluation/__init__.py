@@ -1,0 +1,1 @@
+"""Step beyond the loop: experiments, the paper's models by name, tables, plots and reports."""

@@ -1,0 +1,120 @@
+"""What a run leaves behind, interval by interval, and the result that is made of it."""
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import Callable, Dict, List, Mapping
+
+import numpy as np
+
+from .arrivals.catalogue import Application
+from .cluster import Cluster
+from .config import Settings
+from .records import (
+    Decision,
+    FloatArray,
+    Fragment,
+    FragmentRow,
+    FragmentTimes,
+    HostHistory,
+    HostUsage,
+    IntervalRecord,
+    RunResult,
+    Snapshot,
+    Task,
+    TaskOutcome,
+)
+from .rewards.metrics import run_metrics
+
+SECONDS_PER_HOUR = 3600.0
+
+
+@dataclass
+class History:
+    """Everything that happened; ``usage``, ``placed`` and ``intervals`` have one entry an interval."""
+
+    tasks: List[Task] = field(default_factory=list)
+    decisions: List[Decision] = field(default_factory=list)
+    outcomes: List[TaskOutcome] = field(default_factory=list)
+    intervals: List[IntervalRecord] = field(default_factory=list)
+    usage: List[HostUsage] = field(default_factory=list)
+    placed: List[Snapshot] = field(default_factory=list)
+    fragments: List[Fragment] = field(default_factory=list)
+    input_link_mb: Dict[int, float] = field(default_factory=dict)
+
+    def hosts(self, cluster: Cluster) -> HostHistory:
+        """The hosts' side of it."""
+
+        def used(name: str) -> FloatArray:
+            return np.array([getattr(one, name) for one in self.usage])
+
+        def seen(name: str) -> FloatArray:
+            return np.array([getattr(one, name) for one in self.placed])
+
+        return HostHistory(
+            host_types=cluster.host_types,
+            price_usd_h=cluster.price_usd_h,
+            ram_mb=cluster.ram_mb,
+            cpu_utilisation=used("cpu_utilisation"),
+            work_mi=used("work_mi"),
+            energy_wh=used("energy_wh"),
+            sent_mb=used("sent_mb"),
+            received_mb=used("received_mb"),
+            broker_sent_mb=used("broker_sent_mb"),
+            broker_received_mb=used("broker_received_mb"),
+            ram_used_mb=seen("ram_used_mb"),
+            fragments=seen("placed_fragments").astype(np.int64),
+            bandwidth_mb_s=seen("bandwidth_mb_s"),
+            latency_s=seen("latency_s"),
+        )
+
+    def result(
+        self,
+        model: str,
+        settings: Settings,
+        cluster: Cluster,
+        applications: Mapping[str, Application],
+        ready_s: Mapping[int, float],
+        times: Callable[[int], FragmentTimes],
+    ) -> RunResult:
+        """The result of the intervals that are done.
+
+        Parameters
+        ----------
+        model : name of the policy.
+        settings, cluster, applications : what the run was made with.
+        ready_s : when each fragment got ready, by id.
+        times : what the backend measured of a fragment.
+        """
+        hosts = self.hosts(cluster)
+        hours = len(self.intervals) * settings.run.interval_s / SECONDS_PER_HOUR
+        return RunResult(
+            model=model,
+            settings=settings,
+            tasks=self.tasks,
+            decisions=self.decisions,
+            outcomes=self.outcomes,
+            intervals=self.intervals,
+            hosts=hosts,
+            fragments=[
+                FragmentRow(
+                    fragment=one,
+                    ready_s=ready_s.get(one.fragment_id, math.nan),
+                    input_link_mb=self.input_link_mb.get(one.fragment_id, 0.0),
+                    times=times(one.fragment_id) if one.fragment_id in self.input_link_mb else None,
+                )
+                for one in self.fragments
+            ],
+            data_sources={name: one.data_source for name, one in applications.items()},
+            intervals_done=len(self.intervals),
+            metrics=run_metrics(
+                outcomes=self.outcomes,
+                decisions=[one.split for one in self.decisions],
+                host_utilisation=hosts.cpu_utilisation.mean(axis=0),
+                energy_wh=float(hosts.energy_wh.sum()),
+                cost_usd=float(cluster.price_usd_h.sum()) * hours,
+                interval_s=settings.run.interval_s,
+                scheduling_s=float(np.mean([one.scheduling_s for one in self.intervals])),
+                migrations=sum(one.migrations for one in self.intervals),
+            ),
+        )

@@ -1,0 +1,124 @@
+"""The laws that every run must keep; they are checked on every run from what was recorded, not from the engine's state.
+
+No task, work or byte is lost or made; no layer fragment starts before its predecessor has finished and its output has
+arrived; nothing runs faster than its host, its link or its memory allows.
+"""
+from __future__ import annotations
+
+import math
+from collections import Counter
+from typing import Dict
+
+import numpy as np
+
+from .cluster import Cluster
+from .errors import InvariantError, require
+from .records import FragmentRow, RunResult
+
+RELATIVE = 1e-6
+SMALLEST = 1e-6  # MI, MB or s: what rounding may leave
+
+
+def _same(a: float, b: float) -> bool:
+    return abs(a - b) <= RELATIVE * max(abs(a), abs(b)) + SMALLEST
+
+
+def _law(holds: bool, message: str) -> None:
+    require(holds, f"a law of the system is broken: {message}", InvariantError)
+
+
+def check_result(result: RunResult, cluster: Cluster) -> None:
+    """Check all laws.
+
+    Raises
+    ------
+    InvariantError
+        The first law that is broken, with the task, fragment or host concerned.
+    """
+    check_tasks(result)
+    rows = {row.fragment.fragment_id: row for row in result.fragments}
+    for row in result.fragments:
+        check_fragment(row)
+        check_precedence(row, rows)
+    check_totals(result)
+    check_capacities(result, cluster)
+
+
+def check_tasks(result: RunResult) -> None:
+    """Each task is decided once, is in the system or has left once, and left only with all its results delivered."""
+    known = {one.task_id for one in result.tasks}
+    _law(len(known) == len(result.tasks) == len(result.decisions), "a task was decided twice or not at all")
+    left = Counter(one.task.task_id for one in result.outcomes)
+    _law(set(left) <= known and max(left.values(), default=1) == 1, "a task left twice or never arrived")
+    undelivered: Dict[int, int] = dict.fromkeys(known, 0)
+    for row in result.fragments:
+        done = row.times is not None and math.isfinite(row.times.delivered_s)
+        undelivered[row.fragment.task_id] += row.fragment.is_last and not done
+    for task_id, missing in undelivered.items():
+        _law((missing == 0) == (task_id in left), f"task {task_id} has {missing} results to come, left: {task_id in left}")
+
+
+def check_fragment(row: FragmentRow) -> None:
+    """One fragment's times are in order, and its work and bytes are those that it was made with."""
+    if row.times is None:
+        return
+    name, made, times = f"fragment {row.fragment.fragment_id}", row.fragment, row.times
+    steps = [row.ready_s, times.placed_s, times.started_s, times.finished_s]
+    steps += [times.delivered_s] if made.is_last else []
+    reached = [one for one in steps if math.isfinite(one)]
+    _law(reached == steps[: len(reached)], f"{name} skipped a step: {steps}")
+    _law(all(a <= b for a, b in zip(reached, reached[1:])), f"{name} went back in time: {steps}")
+    finished = math.isfinite(times.finished_s)
+    _law(
+        _same(times.work_done_mi, made.work_mi) if finished else times.work_done_mi <= made.work_mi + SMALLEST,
+        f"{name} did {times.work_done_mi} of {made.work_mi} MI, finished: {finished}",
+    )
+    if finished and (math.isfinite(times.delivered_s) or not made.is_last):
+        bytes_due = row.input_link_mb + times.migrations * made.ram_mb + made.output_mb * made.is_last
+        _law(_same(times.received_mb, bytes_due), f"{name} moved {times.received_mb} of {bytes_due} MB")
+
+
+def check_precedence(row: FragmentRow, rows: Dict[int, FragmentRow]) -> None:
+    """A fragment is ready when its predecessors have finished, and starts when their output has arrived."""
+    for one in row.fragment.depends_on:
+        before = rows[one].times
+        if row.times is None:
+            continue
+        name = f"fragment {row.fragment.fragment_id}"
+        _law(before is not None and before.finished_s <= row.times.placed_s, f"{name} was placed before {one} finished")
+        if math.isfinite(row.times.started_s):
+            _law(
+                row.times.received_mb >= row.input_link_mb * (1 - RELATIVE) - SMALLEST,
+                f"{name} started before the output of {one} had arrived",
+            )
+
+
+def check_totals(result: RunResult) -> None:
+    """What the hosts worked, sent and received is what the fragments did."""
+    hosts = result.hosts
+    times = [row.times for row in result.fragments if row.times is not None]
+    work = sum(one.work_done_mi for one in times)
+    moved = sum(one.received_mb for one in times)
+    received = float(hosts.received_mb.sum() + hosts.broker_received_mb.sum())
+    sent = float(hosts.sent_mb.sum() + hosts.broker_sent_mb.sum())
+    _law(_same(float(hosts.work_mi.sum()), work), f"hosts worked {hosts.work_mi.sum()} MI, fragments {work} MI")
+    _law(_same(sent, received), f"{sent} MB were sent and {received} MB received")
+    _law(_same(received, moved), f"{received} MB crossed the links, fragments account for {moved} MB")
+
+
+def check_capacities(result: RunResult, cluster: Cluster) -> None:
+    """No host works, sends, receives or holds more than it can."""
+    hosts, span = result.hosts, result.settings.run.interval_s
+    within = 1 + RELATIVE
+    checks = {
+        "CPU": np.all(hosts.work_mi <= cluster.mips * span * within + SMALLEST),
+        "uplink": np.all(hosts.sent_mb <= hosts.bandwidth_mb_s * span * within + SMALLEST),
+        "downlink": np.all(hosts.received_mb <= hosts.bandwidth_mb_s * span * within + SMALLEST),
+        "broker's link": np.all(hosts.broker_sent_mb <= cluster.broker_link_mb_s * span * within + SMALLEST),
+        "RAM": np.all(
+            hosts.ram_used_mb <= cluster.ram_mb * result.settings.engine.ram_overcommit * within + SMALLEST
+        ),
+        "utilisation": np.all((hosts.cpu_utilisation >= 0) & (hosts.cpu_utilisation <= within)),
+    }
+    for name, holds in checks.items():
+        _law(bool(holds), f"a host's {name} was used beyond its capacity")

@@ -1,0 +1,221 @@
+"""Algorithm 1: one interval of the whole system, top to bottom.
+
+A task arrives -> a decider picks its split -> the split becomes fragments -> a placer puts them on hosts -> the
+backend moves data and runs them -> the outcome becomes a reward, which teaches the decider and the placer.
+"""
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from typing import List, Mapping, Optional, TypeVar
+
+import numpy as np
+
+from .arrivals.catalogue import Application
+from .arrivals.poisson import PoissonArrivals, longest_deadline
+from .backends.port import Backend
+from .cluster import Cluster
+from .config import Settings
+from .deciders import Decider
+from .fragments.tracking import Workflow, WorkflowTracker
+from .fragments.workflow import make_fragments
+from .history import SECONDS_PER_HOUR, History
+from .pipeline.inference import SampledAccuracy
+from .pipeline.plan import make_plan
+from .placement import WAIT, PlacementProblem, Placer
+from .placement.feasibility import enforce
+from .records import (
+    LAYER,
+    MIGRATED,
+    Decision,
+    Fragment,
+    IntArray,
+    IntervalRecord,
+    Snapshot,
+    StartOrder,
+    Task,
+    TaskOutcome,
+    Transfer,
+)
+from .rewards.objective import placement_objective
+from .rewards.outcome import task_outcome
+
+T = TypeVar("T")
+
+
+@dataclass
+class Interval:
+    """One interval I_t while it is worked on; each step fills in its part."""
+
+    number: int
+    tasks: List[Task] = field(default_factory=list)
+    decisions: List[Decision] = field(default_factory=list)
+    problem: Optional[PlacementProblem] = None
+    hosts: IntArray = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
+    placed: Optional[Snapshot] = None
+    scheduling_s: float = 0.0
+
+
+class Loop:
+    """The broker: it owns the order of the steps; what each does is in the parts that it is given.
+
+    Parameters
+    ----------
+    settings, cluster, applications : what there is.
+    arrivals, decider, placer, backend, accuracy : who acts, in the order of the story.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        cluster: Cluster,
+        applications: Mapping[str, Application],
+        arrivals: PoissonArrivals,
+        decider: Decider,
+        placer: Placer,
+        backend: Backend,
+        accuracy: SampledAccuracy,
+    ) -> None:
+        self.settings = settings
+        self.cluster = cluster
+        self.applications = applications
+        self.arrivals = arrivals
+        self.decider = decider
+        self.placer = placer
+        self.backend = backend
+        self.accuracy = accuracy
+        self.workflows = WorkflowTracker()
+        self.history = History()
+        self._interval_s = settings.run.interval_s
+        self._full_energy_wh = cluster.power_w[:, -1].sum() * self._interval_s / SECONDS_PER_HOUR
+        self._longest_deadline = longest_deadline(settings.arrivals, applications)
+
+    def run_interval(self, number: int) -> None:
+        """Algorithm 1 for interval I_t."""
+        interval = Interval(number)
+        self.receive(interval)
+        began = time.perf_counter()
+        self.decide(interval)
+        self.split(interval)
+        self.place(interval)
+        interval.scheduling_s = time.perf_counter() - began
+        self.execute(interval)
+        self.learn(interval)
+
+    def receive(self, interval: Interval) -> None:
+        """Step 1: new tasks N_t arrive (line 2)."""
+        interval.tasks = self.arrivals.tasks(interval.number)
+
+    def decide(self, interval: Interval) -> None:
+        """Step 2: the decider picks each task's split (lines 7 to 10)."""
+        interval.decisions = self.decider.decide(interval.tasks, interval.number)
+
+    def split(self, interval: Interval) -> None:
+        """Step 3: each task becomes fragments, and a plan of its data movements."""
+        for task, decision in zip(interval.tasks, interval.decisions):
+            split = self.applications[task.application].split(decision.split)
+            fragments = make_fragments(task, split, self.settings.fragments, len(self.history.fragments))
+            self.workflows.add(task, fragments, make_plan(fragments), self.backend.clock.now_s)
+            self.history.fragments += fragments
+        self.history.tasks += interval.tasks
+        self.history.decisions += interval.decisions
+
+    def place(self, interval: Interval) -> None:
+        """Step 4: the placer puts the queue on hosts and may move what runs (lines 11, 12); what fits is kept."""
+        interval.problem = self._problem(self.backend.snapshot())
+        interval.hosts = enforce(interval.problem, self.placer.place(interval.problem))
+
+    def execute(self, interval: Interval) -> None:
+        """Step 5: data is sent, fragments start, run and move until the interval ends."""
+        problem, hosts = _filled(interval.problem), interval.hosts
+        new = np.flatnonzero(problem.queued & (hosts != WAIT))
+        queue = {one.fragment_id: one for one in self.workflows.queue}
+        fragments = [queue[one] for one in problem.fragment_ids[new].tolist()]
+        orders, transfers = [], []
+        for fragment, host, source in zip(fragments, hosts[new].tolist(), problem.source[new].tolist()):
+            step = self.workflows.plan_of(fragment.fragment_id).input_of(fragment.fragment_id)
+            orders.append(StartOrder(fragment, host))
+            transfers.append(Transfer(fragment.fragment_id, source, host, step.megabytes))
+            self.history.input_link_mb[fragment.fragment_id] = step.megabytes if source != host else 0.0
+        self.workflows.mark_placed(fragments)
+        self.backend.start(orders)
+        self.backend.send(transfers)
+        for i in np.flatnonzero(~problem.queued & (hosts != problem.current)).tolist():
+            self.backend.migrate(int(problem.fragment_ids[i]), int(hosts[i]))
+        interval.placed = self.backend.snapshot()
+        self.backend.clock.wait_until((interval.number + 1) * self._interval_s)
+
+    def learn(self, interval: Interval) -> None:
+        """Step 6: the tasks that left become rewards, and those teach decider and placer (lines 3 to 6, 13, 14)."""
+        events = self.backend.poll()
+        outcomes = [self._outcome(one, interval.number) for one in self.workflows.take_in(events)]
+        usage = self.backend.usage()
+        reward = self.decider.learn(outcomes, interval.number)
+        response = float(np.mean([one.response_intervals for one in outcomes])) if outcomes else float("nan")
+        objective = placement_objective(
+            reward,
+            usage.energy_wh.sum() / self._full_energy_wh,
+            response / self._longest_deadline,
+            self.settings.surrogate.energy_weight,
+            self.settings.surrogate.response_weight,
+        )
+        self.placer.learn(objective, interval.hosts)
+        waiting = interval.hosts == WAIT
+        self.history.outcomes += outcomes
+        self.history.usage.append(usage)
+        self.history.placed.append(_filled(interval.placed))
+        self.history.intervals.append(
+            IntervalRecord(
+                interval=interval.number,
+                arrived=len(interval.tasks),
+                left=len(outcomes),
+                layer_decisions=sum(one.split == LAYER for one in interval.decisions),
+                placed_fragments=int((_filled(interval.problem).queued & ~waiting).sum()),
+                waiting_fragments=int(waiting.sum()),
+                active_fragments=int((~waiting).sum()),
+                migrations=sum(one.kind == MIGRATED for one in events),
+                bandit_reward=reward,
+                energy_wh=float(usage.energy_wh.sum()),
+                response_intervals=response,
+                objective=objective,
+                decider=self.decider.state(),
+                placer=self.placer.state(),
+                scheduling_s=interval.scheduling_s,
+            )
+        )
+
+    def _problem(self, snapshot: Snapshot) -> PlacementProblem:
+        """What the placer is asked: the placed fragments where they are, then the queue."""
+        queue = self.workflows.queue
+        fragments = [self.workflows.placed[one] for one in snapshot.fragment_ids.tolist()] + queue
+        return PlacementProblem(
+            cluster=self.cluster,
+            snapshot=snapshot,
+            fragment_ids=np.array([one.fragment_id for one in fragments], dtype=np.int64),
+            layer=np.array([one.split == LAYER for one in fragments], dtype=bool),
+            work_left_mi=np.append(snapshot.work_left_mi, [one.work_mi for one in queue]),
+            ram_mb=np.array([one.ram_mb for one in fragments], dtype=float),
+            input_mb=np.array([one.input_mb for one in fragments], dtype=float),
+            source=np.array([self._input_host(one) for one in fragments], dtype=np.int64),
+            current=np.append(snapshot.fragment_hosts, np.full(len(queue), WAIT)),
+            movable=np.append(snapshot.movable, np.zeros(len(queue), dtype=bool)),
+            free_ram_mb=self.cluster.ram_mb * self.settings.engine.ram_overcommit - snapshot.ram_used_mb,
+        )
+
+    def _input_host(self, fragment: Fragment) -> int:
+        """Where the fragment's input lies: on its predecessor's host, or at the broker."""
+        if not fragment.depends_on:
+            return self.cluster.n_hosts
+        return self.backend.times(fragment.depends_on[0]).host
+
+    def _outcome(self, workflow: Workflow, interval: int) -> TaskOutcome:
+        times = {one: self.backend.times(one) for one in workflow.fragments}
+        accuracy = self.accuracy.accuracy(workflow.task, workflow.split)
+        return task_outcome(workflow, times, self.workflows.ready_s, accuracy, interval, self._interval_s)
+
+
+def _filled(value: Optional[T]) -> T:
+    """A part of an interval that an earlier step has filled in."""
+    if value is None:
+        raise RuntimeError("the steps of an interval ran out of order")
+    return value

@@ -1,0 +1,55 @@
+"""How accurate was a task? Its split's fragments really run, on a sample of the task's own images.
+
+A task's images are drawn from the application's held-out images with the task's own seed. A fragment chain's answers
+to all held-out images are computed once, when it is first needed, and kept.
+"""
+from __future__ import annotations
+
+from typing import Dict, Mapping
+
+import numpy as np
+import torch
+
+from ..arrivals.catalogue import Application, SplitProfile
+from ..records import BoolArray, Task
+from ..splitting.artifacts import load_artifact
+from ..splitting.datasets import load_images
+
+_answers: Dict[str, BoolArray] = {}
+
+
+class SampledAccuracy:
+    """Accuracy p_i of a task under a split.
+
+    Parameters
+    ----------
+    applications : the catalogue.
+    sample_images : how many of its own images a task is measured on (a smaller batch is measured whole).
+    """
+
+    def __init__(self, applications: Mapping[str, Application], sample_images: int) -> None:
+        self._applications = applications
+        self._sample_images = sample_images
+
+    def accuracy(self, task: Task, split: str) -> float:
+        """The share of right answers, in [0, 1]."""
+        right = held_out_answers(self._applications[task.application].split(split))
+        count = min(self._sample_images, task.batch_images)
+        sample = np.random.default_rng(task.image_seed).integers(len(right), size=count)
+        return float(right[sample].mean())
+
+
+def held_out_answers(split: SplitProfile) -> BoolArray:
+    """Which held-out images the split's fragments classify rightly, (n_images,); cached by the artifact's hash."""
+    key = str(split.artifact)
+    if key not in _answers:
+        network = load_artifact(split.artifact)
+        images = load_images(network.application, source=network.source, train=False)
+        threads = torch.get_num_threads()
+        torch.set_num_threads(1)  # sums in another order could change an answer
+        try:
+            logits = network.logits(images.test_images)
+        finally:
+            torch.set_num_threads(threads)
+        _answers[key] = logits.argmax(axis=1) == images.test_labels
+    return _answers[key]

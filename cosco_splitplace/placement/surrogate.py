@@ -1,0 +1,143 @@
+"""The fully connected surrogate f([S_t, P_t, D_t]; theta) of section 4.2, and its file."""
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from pathlib import Path
+from typing import Any, Dict, List, Optional, Tuple
+
+import torch
+from safetensors.torch import load as load_tensors
+from safetensors.torch import save as save_tensors
+from torch import nn
+
+from ..datafiles import DATA_DIR, read_json
+from ..datafiles import field as checked
+from ..errors import ConfigurationError, DataFileError
+from .features import EFFECTS, constant_size
+
+GOBI = "gobi"
+DASO = "daso"
+PLACEMENT_DECAY = 10.0  # our own choice: at a learning rate of 1e-3, 1 % a step
+
+
+class Surrogate(nn.Module):
+    """Predicts the objective O^P (eq. 10) of a placement in a state; higher is better.
+
+    The first layer is kept in three parts: for the constant features, which a search computes once, for the
+    flattened placement, and for what the placement brings about.
+
+    Parameters
+    ----------
+    n_hosts : hosts, and slots for fragments.
+    hidden : sizes of the hidden layers.
+    """
+
+    def __init__(self, n_hosts: int, hidden: Tuple[int, ...]) -> None:
+        super().__init__()
+        self.n_hosts = n_hosts
+        self.hidden = hidden
+        self.from_constant = nn.Linear(constant_size(n_hosts), hidden[0])
+        self.from_placement = nn.Linear(n_hosts * n_hosts, hidden[0], bias=False)
+        self.from_effects = nn.Linear(EFFECTS, hidden[0], bias=False)
+        layers: List[nn.Module] = []
+        for size, next_size in zip(hidden, hidden[1:]):
+            layers += [nn.Softplus(), nn.Linear(size, next_size)]
+        self.rest = nn.Sequential(*layers, nn.Softplus(), nn.Linear(hidden[-1], 1))
+
+    def parameter_groups(self) -> List[Dict[str, Any]]:
+        """What an optimiser gets: the weights of the flattened placement decay fast.
+
+        They are by far the most and the least certain; a search would climb their noise first.
+        """
+        uncertain = list(self.from_placement.parameters())
+        others = [one for name, one in self.named_parameters() if not name.startswith("from_placement")]
+        return [{"params": others}, {"params": uncertain, "weight_decay": PLACEMENT_DECAY}]
+
+    def forward(self, constant: torch.Tensor, placement: torch.Tensor, effects: torch.Tensor) -> torch.Tensor:
+        """(n_blocks, n_constant), (n_blocks, n_slots, n_hosts) and (n_blocks, 3) -> (n_blocks,)."""
+        return self.predict(self.from_constant(constant), placement, effects)
+
+    def predict(self, from_constant: torch.Tensor, placement: torch.Tensor, effects: torch.Tensor) -> torch.Tensor:
+        """The same, with the constant part of the first layer given, (n_blocks, hidden[0])."""
+        first = from_constant + self.from_placement(placement.flatten(1)) + self.from_effects(effects)
+        value: torch.Tensor = self.rest(first)
+        return value.squeeze(1)
+
+
+def remedy(kind: str, n_hosts: int) -> str:
+    """The command that makes a surrogate."""
+    return f"cosco-splitplace train placer --placer {kind} --hosts {n_hosts}"
+
+
+def cache_dir() -> Path:
+    """Where surrogates for other clusters than the shipped ones are kept for this user."""
+    base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
+    return Path(base) / "cosco-splitplace" / "surrogates"
+
+
+def find_surrogate(kind: str, n_hosts: int, weights_dir: str) -> Optional[Path]:
+    """The description file of a surrogate: in `weights_dir`, or (empty) shipped or in the user's cache; None if none."""
+    folders = [Path(weights_dir)] if weights_dir else [DATA_DIR / "surrogates", cache_dir()]
+    return next((path for path in (one / f"{kind}-{n_hosts}.json" for one in folders) if path.is_file()), None)
+
+
+def save_surrogate(surrogate: Surrogate, kind: str, folder: Path, origin: Dict[str, Any]) -> Path:
+    """Write weights (safetensors) and description (JSON); returns the latter's path."""
+    folder.mkdir(parents=True, exist_ok=True)
+    name = f"{kind}-{surrogate.n_hosts}"
+    weights = save_tensors({key: value.contiguous() for key, value in surrogate.state_dict().items()})
+    (folder / f"{name}.safetensors").write_bytes(weights)
+    description = {
+        "format": 1,
+        "kind": kind,
+        "n_hosts": surrogate.n_hosts,
+        "hidden": list(surrogate.hidden),
+        "weights": f"{name}.safetensors",
+        "sha256": hashlib.sha256(weights).hexdigest(),
+        "origin": origin,
+    }
+    path = folder / f"{name}.json"
+    path.write_text(json.dumps(description, indent=1) + "\n", encoding="utf-8")
+    return path
+
+
+def load_surrogate(kind: str, n_hosts: int, weights_dir: str) -> Surrogate:
+    """The trained surrogate of `kind` for a cluster of `n_hosts`.
+
+    Raises
+    ------
+    DataFileError
+        There is none, or its files are damaged; the message says how to train one.
+    ConfigurationError
+        It was trained for another shape.
+    """
+    path = find_surrogate(kind, n_hosts, weights_dir)
+    command = remedy(kind, n_hosts)
+    if path is None:
+        raise DataFileError(
+            f"no {kind} surrogate is trained for {n_hosts} hosts (looked in {weights_dir or 'the shipped ones'}); "
+            f"train one with: {command}"
+        )
+    description = read_json(path, command)
+    found = checked(description, "n_hosts", int, path, command), checked(description, "kind", str, path, command)
+    if found != (n_hosts, kind):
+        raise ConfigurationError(
+            f"{path} holds a {found[1]} surrogate for {found[0]} hosts, the run needs {kind} for {n_hosts}; "
+            f"train one with: {command}"
+        )
+    hidden = tuple(int(one) for one in checked(description, "hidden", list, path, command))
+    weights_path = path.parent / Path(checked(description, "weights", str, path, command)).name
+    try:
+        weights = weights_path.read_bytes()
+    except OSError as error:
+        raise DataFileError(f"{weights_path} can't be read ({error}); make it again with: {command}") from error
+    if hashlib.sha256(weights).hexdigest() != description.get("sha256"):
+        raise DataFileError(f"{weights_path} is damaged (its hash is not the one in {path.name}); run: {command}")
+    surrogate = Surrogate(n_hosts, hidden)
+    try:
+        surrogate.load_state_dict(load_tensors(weights))
+    except RuntimeError as error:
+        raise DataFileError(f"{weights_path} does not fit its description: {error}; run: {command}") from error
+    return surrogate

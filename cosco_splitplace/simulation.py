@@ -1,0 +1,156 @@
+"""From settings to a result: build the parts, run the loop, check the laws of the system."""
+from __future__ import annotations
+
+import logging
+from contextlib import contextmanager
+from typing import Callable, Iterator, Mapping, Optional
+
+import numpy as np
+import torch
+
+from .arrivals.catalogue import Application, load_catalogue
+from .arrivals.poisson import PoissonArrivals
+from .backends.simulated.backend import SimulatedBackend
+from .backends.simulated.mobility import read_trace
+from .cluster import Cluster, load_cluster
+from .config import Settings
+from .deciders import DECIDERS, DeciderSetup
+from .errors import require
+from .fragments.workflow import fragment_ram_mb
+from .invariants import check_result
+from .loop import Loop
+from .pipeline.inference import SampledAccuracy
+from .placement import PLACERS, Placer, PlacerSetup
+from .records import RunResult
+
+logger = logging.getLogger(__name__)
+
+Progress = Callable[[int, int], None]
+
+
+def build_loop(settings: Settings, placer: Optional[Callable[[PlacerSetup], Placer]] = None) -> Loop:
+    """All parts of a simulated run.
+
+    Arrivals, decider and placer draw from generators of their own, so that the workload of a seed is the same for
+    every policy.
+
+    Parameters
+    ----------
+    settings : everything about the run.
+    placer : takes the place of the registered placer that the settings name.
+
+    Raises
+    ------
+    SplitPlaceError
+        A name is unknown, a data file missing or damaged, or a setting impossible: before anything runs.
+    """
+    decider = DECIDERS.get(settings.run.decider)
+    placer = placer or PLACERS.get(settings.run.placer)
+    cluster = load_cluster(settings.cluster)
+    applications = load_catalogue(settings.arrivals.apps_file, settings.arrivals.applications)
+    refuse_unplaceable(settings, cluster, applications)
+    arrivals, decisions, placements = (
+        np.random.default_rng(one) for one in np.random.SeedSequence(settings.run.seed).spawn(3)
+    )
+    return Loop(
+        settings=settings,
+        cluster=cluster,
+        applications=applications,
+        arrivals=PoissonArrivals(settings.arrivals, applications, arrivals),
+        decider=decider(DeciderSetup(settings, applications, decisions)),
+        placer=placer(PlacerSetup(settings, cluster, placements)),
+        backend=SimulatedBackend(
+            cluster,
+            settings.fragments,
+            settings.engine,
+            read_trace(settings.cluster.mobility_file) if settings.cluster.mobility else None,
+            settings.run.interval_s,
+        ),
+        accuracy=SampledAccuracy(applications, settings.arrivals.sample_images),
+    )
+
+
+def simulate(settings: Settings, model: str = "", progress: Optional[Progress] = None) -> RunResult:
+    """Run `settings.run.intervals` intervals of `settings` from nothing; see `build_loop` and `run_loop`.
+
+    Parameters
+    ----------
+    settings : everything about the run.
+    model : its policy's name, for tables; default "decider+placer".
+    progress : called with (intervals done, intervals asked for).
+    """
+    with one_thread():
+        return run_loop(build_loop(settings), model, progress)
+
+
+def run_loop(loop: Loop, model: str = "", progress: Optional[Progress] = None) -> RunResult:
+    """Run all intervals of a fresh loop and check the laws of the system.
+
+    Ctrl-C ends the run after the last finished interval; the result then has ``intervals_done`` below the number
+    asked for.
+
+    Raises
+    ------
+    InvariantError
+        The run broke a law of the system: a defect of this program.
+    KeyboardInterrupt
+        Ctrl-C came before the first interval was done.
+    """
+    total = loop.settings.run.intervals
+    try:
+        for number in range(total):
+            loop.run_interval(number)
+            if progress is not None:
+                progress(number + 1, total)
+    except KeyboardInterrupt:
+        if not loop.history.intervals:
+            raise
+        logger.warning("interrupted after %d of %d intervals", len(loop.history.intervals), total)
+        return _result(loop, model)
+    result = _result(loop, model)
+    check_result(result, loop.cluster)
+    return result
+
+
+def _result(loop: Loop, model: str) -> RunResult:
+    run = loop.settings.run
+    return loop.history.result(
+        model or f"{run.decider}+{run.placer}",
+        loop.settings,
+        loop.cluster,
+        loop.applications,
+        loop.workflows.ready_s,
+        loop.backend.times,
+    )
+
+
+def refuse_unplaceable(settings: Settings, cluster: Cluster, applications: Mapping[str, Application]) -> None:
+    """Refuse a workload with a fragment that fits on no host: its task would wait for ever.
+
+    Raises
+    ------
+    ConfigurationError
+        Naming application, split, fragment, what it needs and what the largest host has.
+    """
+    room = float(cluster.ram_mb.max()) * settings.engine.ram_overcommit
+    for application in applications.values():
+        for split in application.splits.values():
+            for index, profile in enumerate(split.fragments):
+                need = fragment_ram_mb(profile, settings.arrivals.batch_max, settings.fragments)
+                require(
+                    need <= room,
+                    f"fragment {index} of {application.name}'s {split.name} split needs {need:.0f} MB for a batch of "
+                    f"{settings.arrivals.batch_max} images and fits on no host (the largest offers {room:.0f} MB); "
+                    "lower arrivals.batch_max, set fragments.resident_batch = false, or use larger hosts",
+                )
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Let torch use one thread, so that sums, and with them results, do not depend on the machine or on workers."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)

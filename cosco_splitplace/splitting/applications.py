@@ -1,0 +1,178 @@
+"""Everything from images to shipped products: trained artifacts and ``apps.json``; and single splits on request."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..datafiles import DATA_DIR, field, read_json
+from ..errors import ConfigurationError, ResultExistsError, unknown_name
+from .application_settings import application_names, application_settings
+from .artifacts import REMEDY, load_artifact, save_artifact
+from .datasets import ImageSet, load_images
+from .profiles import MeasuredFragment, measure_artifact, measured_on, profile_entries
+from .split_network import SplitNetwork
+from .split_training import (
+    limited_threads,
+    measured_accuracy,
+    resplit_layers,
+    train_layer_split,
+    train_semantic_split,
+)
+
+__all__ = ["STRATEGIES", "WrittenSplit", "split_application", "train_applications"]
+
+STRATEGIES = ("layer", "semantic")
+APPS_FILE = "apps.json"
+_TRAINING_THREADS = 2  # fixed, for the order of sums and so the last bits of the weights depend on it
+
+Progress = Callable[[str, int, int], None]  # what is being done, steps done, steps in all
+
+
+@dataclass(frozen=True)
+class WrittenSplit:
+    """A split that was written to disk, as it was measured."""
+
+    application: str
+    split: str
+    structure: str
+    folder: Path
+    source: str
+    synthetic: bool
+    held_out_images: int
+    accuracy: float
+    class_groups: tuple[tuple[int, ...], ...]
+    fragments: tuple[MeasuredFragment, ...]
+
+
+def train_applications(
+    out_dir: Path,
+    seed: int = 0,
+    data_dir: Path | str | None = None,
+    applications: Sequence[str] | None = None,
+    progress: Progress | None = None,
+) -> Path:
+    """Train, split, measure and write ``applications`` (default: all); returns the path of ``out_dir/apps.json``.
+
+    Artifacts go to ``out_dir/artifacts/<application>/<split>/``. Where ``apps.json`` is there already, its other
+    applications are kept. The same seed gives the same weights on the same machine; memory and times are measured
+    anew. Raises ConfigurationError for an unknown application or a negative seed (before anything is trained), and
+    DataFileError for damaged image files or a damaged ``apps.json``.
+    """
+    names = tuple(applications) if applications is not None else application_names()
+    for name in names:
+        application_settings(name)
+    if not names or seed < 0:
+        raise ConfigurationError(f"at least one application and a seed of 0 or more are needed, got {names} and {seed}")
+    out_dir = Path(out_dir)
+    file = out_dir / APPS_FILE
+    entries: dict[str, Any] = {}
+    if file.exists():
+        entries.update(field(read_json(file, REMEDY), "applications", dict, file, REMEDY))
+    with limited_threads(_TRAINING_THREADS):
+        for name in names:
+            entries[name] = _train_application(name, out_dir, seed, data_dir, progress)
+    ordered = {name: entries[name] for name in (*application_names(), *entries) if name in entries}
+    _write_json(file, {"format": 1, "measured": measured_on(_command(names, seed)), "applications": ordered})
+    return file
+
+
+def split_application(
+    name: str,
+    strategy: str,
+    fragments: int | None,
+    out_dir: Path,
+    *,
+    seed: int = 0,
+    data_dir: Path | str | None = None,
+    shipped_dir: Path = DATA_DIR,
+    progress: Progress | None = None,
+) -> WrittenSplit:
+    """Split application ``name`` into ``fragments`` (None: the application's own number); the artifact is ``out_dir``.
+
+    "layer" cuts the shipped trained network anew. "semantic" writes the shipped branches again if their number is
+    asked for, else it trains that many (a minute). Raises ConfigurationError for an unknown name or an impossible
+    number, with the possible range; ResultExistsError if ``out_dir`` holds anything; DataFileError if the shipped
+    artifacts are missing or damaged.
+    """
+    settings = application_settings(name)
+    if strategy not in STRATEGIES:
+        raise unknown_name("strategy", strategy, STRATEGIES)
+    out_dir = Path(out_dir)
+    if out_dir.exists() and (not out_dir.is_dir() or any(out_dir.iterdir())):
+        raise ResultExistsError(f"{out_dir} exists and is not empty; choose another folder")
+    folder = Path(shipped_dir) / "artifacts" / name
+    try:
+        if strategy == "layer":
+            whole = load_artifact(folder / "layer")
+            network = resplit_layers(whole, settings.layer_fragments if fragments is None else fragments)
+        else:
+            network = _semantic_network(name, folder, fragments, seed, data_dir, progress)
+    except ValueError as error:
+        raise ConfigurationError(str(error)) from None
+    images = load_images(name, data_dir, source=network.source, train=False)
+    return _write_split(network, images, out_dir, progress)
+
+
+def _semantic_network(
+    name: str, shipped: Path, n_branches: int | None, seed: int, data_dir: Path | str | None, progress: Progress | None
+) -> SplitNetwork:
+    settings = application_settings(name)
+    if n_branches in (None, settings.semantic_branches):
+        return load_artifact(shipped / "semantic")
+    if not 1 <= n_branches <= settings.n_classes:
+        raise ValueError(f"branches must be 1 to {settings.n_classes} (the classes of {name}), got {n_branches}")
+    whole = load_artifact(shipped / "layer")
+    images = load_images(name, data_dir, source=whole.source)
+    with limited_threads(_TRAINING_THREADS):
+        return train_semantic_split(settings, images, whole, n_branches, seed,
+                                    _named(progress, f"{name}: training {n_branches} branches"))
+
+
+def _train_application(
+    name: str, out_dir: Path, seed: int, data_dir: Path | str | None, progress: Progress | None
+) -> dict[str, Any]:
+    """Train and write both splits of one application; returns its entry in ``apps.json``."""
+    settings = application_settings(name)
+    images = load_images(name, data_dir)
+    whole = train_layer_split(settings, images, seed, _named(progress, f"{name}: training the whole network"))
+    branched = train_semantic_split(settings, images, whole, settings.semantic_branches, seed,
+                                    _named(progress, f"{name}: training the branches"))
+    splits: dict[str, Any] = {}
+    for network in (whole, branched):
+        artifact = f"{name}/{network.split}"
+        written = _write_split(network, images, out_dir / "artifacts" / artifact, progress)
+        splits[network.split] = {"structure": written.structure, "artifact": artifact, "accuracy": written.accuracy,
+                                 "fragments": profile_entries(written.fragments)}
+        if written.class_groups:
+            splits[network.split]["class_groups"] = [list(group) for group in written.class_groups]
+    return {"data_set": settings.data_set, "source": images.source, "synthetic": images.synthetic,
+            "n_classes": settings.n_classes, "image_shape": list(settings.image_shape),
+            "deadline_scale_intervals": settings.deadline_scale_intervals,
+            "held_out_images": len(images.test_labels), "splits": splits}
+
+
+def _write_split(network: SplitNetwork, images: ImageSet, folder: Path, progress: Progress | None) -> WrittenSplit:
+    save_artifact(network, folder)
+    measured = measure_artifact(folder, _named(progress, f"{network.application}: measuring the {network.split} split"))
+    return WrittenSplit(network.application, network.split, network.structure, folder, images.source, images.synthetic,
+                        len(images.test_labels), measured_accuracy(network, images), network.class_groups, measured)
+
+
+def _named(progress: Progress | None, what: str) -> Callable[[int, int], None] | None:
+    return None if progress is None else lambda done, total: progress(what, done, total)
+
+
+def _command(names: Sequence[str], seed: int) -> str:
+    chosen = "" if tuple(names) == application_names() else f" --applications {','.join(names)}"
+    return f"{REMEDY}{chosen} --seed {seed}"
+
+
+def _write_json(file: Path, content: dict[str, Any]) -> None:
+    temporary = file.with_name(f".{file.name}.new")
+    temporary.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    os.replace(temporary, file)

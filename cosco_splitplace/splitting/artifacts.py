@@ -1,0 +1,160 @@
+"""Split networks on disk: a folder with ``manifest.json`` and one safetensors file a fragment.
+
+The manifest (format 1) describes every fragment's operators and names the SHA-256, shapes and types of its weights,
+so that an artifact needs none of the code that made it, and a damaged one is noticed before it runs.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load as load_tensors
+from safetensors.torch import save as save_tensors
+
+from ..datafiles import field, read_json
+from ..errors import DataFileError
+from .network import build_network, operators_from_json, operators_to_json
+from .split_network import SplitNetwork
+
+__all__ = ["FORMAT", "REMEDY", "fragment_file", "load_artifact", "load_fragment", "save_artifact"]
+
+FORMAT = 1
+REMEDY = "cosco-splitplace train applications"
+_MANIFEST = "manifest.json"
+
+
+def fragment_file(index: int) -> str:
+    """Name of the weights of fragment ``index`` (from 0) in its artifact."""
+    return f"fragment-{index}.safetensors"
+
+
+def save_artifact(network: SplitNetwork, folder: Path) -> str:
+    """Write ``network`` to ``folder`` and return the artifact's hash.
+
+    All files are written into a temporary folder beside it, which is then renamed: a folder of this name is whole
+    or not there. An artifact that was there is replaced; a folder that is none is refused with DataFileError.
+    Raises ValueError if a module's weights are not those that its operators have.
+    """
+    folder = Path(folder)
+    if folder.exists() and not (folder / _MANIFEST).is_file() and (not folder.is_dir() or any(folder.iterdir())):
+        raise DataFileError(f"{folder} exists and is no artifact; choose another place or remove it")
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    try:
+        manifest = json.dumps(_manifest(network, temporary), indent=1) + "\n"
+        (temporary / _MANIFEST).write_text(manifest, encoding="utf-8")
+        temporary.chmod(0o755)  # a temporary folder is private, an artifact is to be read
+        if folder.exists():
+            shutil.rmtree(folder)
+        temporary.rename(folder)
+    except BaseException:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise
+    return hashlib.sha256(manifest.encode("utf-8")).hexdigest()
+
+
+def load_artifact(folder: Path) -> SplitNetwork:
+    """Read and check the artifact in ``folder``.
+
+    Raises DataFileError, naming the file and the command that makes it again, if a file is missing or damaged, its
+    hash, shapes or types are not the manifest's, or the manifest is of another version.
+    """
+    folder = Path(folder)
+    file = folder / _MANIFEST
+    manifest = read_json(file, REMEDY, FORMAT)
+    entries = field(manifest, "fragments", list, file, REMEDY)
+    try:
+        operators = tuple(operators_from_json(entry.get("operators"), f"fragments[{index}].operators")
+                          for index, entry in enumerate(entries))
+        return SplitNetwork(
+            application=field(manifest, "application", str, file, REMEDY),
+            split=field(manifest, "split", str, file, REMEDY),
+            structure=field(manifest, "structure", str, file, REMEDY),
+            source=field(manifest, "source", str, file, REMEDY),
+            image_shape=_image_shape(field(manifest, "image_shape", list, file, REMEDY)),
+            n_classes=field(manifest, "n_classes", int, file, REMEDY),
+            operators=operators,
+            fragments=tuple(load_fragment(folder, index, entry) for index, entry in enumerate(entries)),
+            class_groups=tuple(tuple(group) for group in field(manifest, "class_groups", list, file, REMEDY)),
+            held_out_sha256=field(manifest, "held_out_sha256", str, file, REMEDY),
+            artifact_hash=hashlib.sha256(file.read_bytes()).hexdigest(),
+        )
+    except (AttributeError, TypeError, ValueError) as error:
+        raise DataFileError(f"{file} is damaged ({error}); make it again with: {REMEDY}") from error
+
+
+def load_fragment(folder: Path, index: int, entry: Mapping[str, Any] | None = None) -> torch.nn.Module:
+    """The module of fragment ``index`` in eval mode, from its manifest ``entry`` (read here if not given)."""
+    if entry is None:
+        fragments = field(read_json(folder / _MANIFEST, REMEDY, FORMAT), "fragments", list, folder / _MANIFEST, REMEDY)
+        if not 0 <= index < len(fragments):
+            raise ValueError(f"{folder} has fragments 0 to {len(fragments) - 1}, got {index}")
+        entry = dict(fragments[index])
+    module = build_network(operators_from_json(entry.get("operators"), f"fragments[{index}].operators"))
+    weights = _checked_weights(folder / fragment_file(index), entry)
+    try:
+        module.load_state_dict(weights, strict=True)
+    except RuntimeError as error:
+        raise DataFileError(f"{folder / fragment_file(index)} does not fit its operators ({error}); "
+                            f"make it again with: {REMEDY}") from None
+    return module.eval().requires_grad_(False)
+
+
+def _manifest(network: SplitNetwork, folder: Path) -> dict[str, Any]:
+    """The manifest's content; the weights that it describes are written to ``folder``."""
+    fragments = []
+    for index, (operators, module) in enumerate(zip(network.operators, network.fragments)):
+        weights = {name: tensor.detach().contiguous() for name, tensor in module.state_dict().items()}
+        if list(weights) != list(build_network(operators).state_dict()):
+            raise ValueError(f"the weights of fragment {index} are not those of its operators")
+        content = save_tensors(weights)
+        (folder / fragment_file(index)).write_bytes(content)
+        fragments.append({
+            "operators": operators_to_json(operators),
+            "weights": fragment_file(index),
+            "sha256": hashlib.sha256(content).hexdigest(),
+            "tensors": {name: _signature(tensor) for name, tensor in sorted(weights.items())},
+        })
+    return {
+        "format": FORMAT, "application": network.application, "split": network.split,
+        "structure": network.structure, "source": network.source, "held_out_sha256": network.held_out_sha256,
+        "image_shape": list(network.image_shape), "n_classes": network.n_classes,
+        "class_groups": [list(group) for group in network.class_groups], "fragments": fragments,
+    }
+
+
+def _checked_weights(file: Path, entry: Mapping[str, Any]) -> dict[str, torch.Tensor]:
+    try:
+        content = file.read_bytes()
+    except OSError as error:
+        raise DataFileError(f"{file} cannot be read ({error}); make it again with: {REMEDY}") from None
+    found = hashlib.sha256(content).hexdigest()
+    promised = str(entry.get("sha256"))
+    if found != promised:
+        raise DataFileError(f"{file} has the SHA-256 {found[:12]}..., its manifest says {promised[:12]}...; "
+                            f"make it again with: {REMEDY}")
+    try:
+        weights: dict[str, torch.Tensor] = load_tensors(content)
+    except SafetensorError as error:
+        raise DataFileError(f"{file} is damaged ({error}); make it again with: {REMEDY}") from None
+    if {name: _signature(tensor) for name, tensor in weights.items()} != entry.get("tensors"):
+        raise DataFileError(f"{file} has other tensors than its manifest says; make it again with: {REMEDY}")
+    return weights
+
+
+def _signature(tensor: torch.Tensor) -> dict[str, Any]:
+    return {"shape": list(tensor.shape), "dtype": str(tensor.dtype).replace("torch.", "")}
+
+
+def _image_shape(numbers: list[Any]) -> tuple[int, int, int]:
+    if len(numbers) != 3 or not all(isinstance(number, int) and number > 0 for number in numbers):
+        raise ValueError(f"image_shape must be three whole numbers, got {numbers}")
+    return numbers[0], numbers[1], numbers[2]

@@ -1,0 +1,108 @@
+"""From images to trained, split networks: the whole network cut into a chain, and the semantic branches."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import numpy as np
+import torch
+
+from .application_settings import ApplicationSettings
+from .architectures import branch_network, branch_stages, whole_network
+from .datasets import ImageSet
+from .layer_split import split_layers
+from .network import Operator, build_network
+from .semantic_split import BranchedNetwork, class_similarity, group_classes
+from .split_network import BRANCHES, CHAIN, SplitNetwork
+from .training import accuracy_of, train_classifier
+
+__all__ = ["limited_threads", "measured_accuracy", "resplit_layers", "train_layer_split", "train_semantic_split"]
+
+logger = logging.getLogger(__name__)
+
+OnStep = Callable[[int, int], None]
+
+
+def train_layer_split(
+    settings: ApplicationSettings, images: ImageSet, seed: int, on_step: OnStep | None = None
+) -> SplitNetwork:
+    """Train the whole network and cut it into the application's number of layer fragments."""
+    operators = whole_network(settings)
+    whole = build_network(operators)
+    train_classifier(whole, images.train_images, images.train_labels, settings.training["layer"],
+                     _generator(seed, settings.name, "layer"), on_step)
+    return _chain(operators, whole, settings.layer_fragments, settings.name, images.source,
+                  images.held_out_sha256(), settings.image_shape, settings.n_classes)
+
+
+def resplit_layers(network: SplitNetwork, fragments: int) -> SplitNetwork:
+    """The same trained chain in another number of fragments; the weights are not touched.
+
+    Raises ValueError for what is no chain, and with the possible range for an impossible number.
+    """
+    if network.structure != CHAIN:
+        raise ValueError(f"only a chain can be cut again, got {network.structure}")
+    operators = [operator for fragment in network.operators for operator in fragment]
+    whole = torch.nn.Sequential(*(module for fragment in network.fragments for module in fragment.children()))
+    return _chain(operators, whole, fragments, network.application, network.source, network.held_out_sha256,
+                  network.image_shape, network.n_classes)
+
+
+def train_semantic_split(
+    settings: ApplicationSettings, images: ImageSet, whole: SplitNetwork, n_branches: int, seed: int,
+    on_step: OnStep | None = None,
+) -> SplitNetwork:
+    """Group the classes by what the trained ``whole`` network takes for alike, and train a branch for each group.
+
+    The branches share nothing; they are trained together, with one cross entropy over all their logits.
+    """
+    likeness = class_similarity(whole.logits(images.train_images), images.train_labels)
+    groups = group_classes(likeness, n_branches)
+    stages = branch_stages(settings, n_branches)
+    operators = tuple(branch_network(settings, stages, len(group)) for group in groups)
+    branches = [build_network(branch) for branch in operators]
+    train_classifier(BranchedNetwork(branches, groups), images.train_images, images.train_labels,
+                     settings.training["semantic"], _generator(seed, settings.name, f"semantic-{n_branches}"), on_step)
+    return SplitNetwork(settings.name, "semantic", BRANCHES, images.source, settings.image_shape, settings.n_classes,
+                        operators, tuple(branches), groups, images.held_out_sha256())
+
+
+def measured_accuracy(network: SplitNetwork, images: ImageSet) -> float:
+    """Share of the held-out images that the fragments, really run, classify rightly (on one thread: sums in another
+    order could change an answer)."""
+    with limited_threads(1):
+        accuracy = accuracy_of(network.logits(images.test_images), images.test_labels)
+    logger.info("%s %s: accuracy %.4f on %d held-out images (%s)", network.application, network.split, accuracy,
+                len(images.test_labels), images.source)
+    return accuracy
+
+
+@contextmanager
+def limited_threads(count: int) -> Iterator[None]:
+    """torch on ``count`` threads; the number that was set before comes back afterwards."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def _chain(
+    operators: list[Operator] | tuple[Operator, ...], whole: torch.nn.Sequential, fragments: int, application: str,
+    source: str, held_out_sha256: str, image_shape: tuple[int, int, int], n_classes: int,
+) -> SplitNetwork:
+    parts = split_layers(operators, image_shape, fragments)
+    edges = np.cumsum([0, *map(len, parts)])
+    modules = tuple(torch.nn.Sequential(*list(whole)[start:end]) for start, end in zip(edges, edges[1:]))
+    return SplitNetwork(application, "layer", CHAIN, source, image_shape, n_classes, parts, modules, (),
+                        held_out_sha256)
+
+
+def _generator(seed: int, *names: str) -> torch.Generator:
+    """A stream of its own for each network, so that training one of them never changes another."""
+    entropy = [seed, *"/".join(names).encode("utf-8")]
+    state = np.random.SeedSequence(entropy).generate_state(1, np.uint64)[0]
+    return torch.Generator().manual_seed(int(state >> np.uint64(1)))

@@ -1,0 +1,109 @@
+"""Training by running: the bandit by epsilon-greedy exploration, the surrogates on the traces of such runs."""
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any, Callable, Dict, Optional, Tuple
+
+from .config import Settings
+from .deciders.bandit import TrainingBanditDecider
+from .deciders.bandit_state import BanditState
+from .placement.surrogate import cache_dir, find_surrogate, save_surrogate
+from .placement.traces import TracingPlacer
+from .placement.training import train_surrogate
+from .records import RunResult
+from .simulation import Progress, build_loop, one_thread, run_loop
+
+TRAINING_SEED = 50  # of the seeds 0 to 99, which are for tuning; results are reported on others
+SURROGATE_PLACERS = ("gobi", "daso")
+
+StageProgress = Callable[[str, int, int], None]
+
+
+def train_bandit(settings: Settings, progress: Optional[Progress] = None) -> Tuple[BanditState, RunResult]:
+    """Section 6.3: run with feedback epsilon-greedy exploration from R = 0, epsilon = 1.
+
+    Parameters
+    ----------
+    settings : world, placer and seed of the run; ``bandit.training_intervals`` is its length.
+    progress : called with (intervals done, intervals asked for).
+
+    Returns
+    -------
+    The trained state, and the run (its intervals hold the training curves of figure 6).
+    """
+    settings = settings.replace(
+        run={"decider": "mab-training", "intervals": settings.bandit.training_intervals},
+    )
+    with one_thread():
+        loop = build_loop(settings)
+        result = run_loop(loop, "mab training", progress)
+    decider = loop.decider
+    if not isinstance(decider, TrainingBanditDecider):
+        raise TypeError(f"a {type(decider).__name__} has no bandit to train")
+    return decider.bandit, result
+
+
+def train_placer(kind: str, settings: Settings, folder: Path, progress: Optional[StageProgress] = None) -> Path:
+    """Section 6.6: train a surrogate on the execution traces of a bandit in training; returns the description's path.
+
+    Parameters
+    ----------
+    kind : "gobi" or "daso".
+    settings : world and seed of the traces; ``surrogate`` says how many and how it is trained.
+    folder : where weights and description go.
+    progress : called with (stage, done, asked for).
+    """
+    settings = settings.replace(
+        run={"decider": "mab-training", "placer": "random", "intervals": settings.surrogate.trace_intervals}
+    )
+    with one_thread():
+        loop = build_loop(settings, TracingPlacer)
+        run_loop(loop, "traces", _stage(progress, f"{kind}: traces"))
+        tracer = loop.placer
+        if not isinstance(tracer, TracingPlacer):
+            raise TypeError(f"a {type(tracer).__name__} records no traces")
+        surrogate, figures = train_surrogate(
+            kind,
+            loop.cluster.n_hosts,
+            tracer.trace(),
+            settings.surrogate,
+            settings.run.seed,
+            _stage(progress, f"{kind}: training"),
+        )
+    return save_surrogate(surrogate, kind, folder, {**training_origin(settings), **figures})
+
+
+def ensure_surrogate(settings: Settings, progress: Optional[StageProgress] = None) -> Optional[Path]:
+    """Train the surrogate that the run needs if there is none for its number of hosts; it is kept in the user's cache.
+
+    The training's world is the run's own, with the training seed, so that it does not depend on which run comes first.
+
+    Returns
+    -------
+    The new surrogate's description, or None where nothing had to be trained.
+    """
+    kind, folder = settings.run.placer, settings.surrogate.weights_dir
+    if kind not in SURROGATE_PLACERS or folder or find_surrogate(kind, settings.cluster.hosts, folder):
+        return None
+    world = Settings(
+        run=dataclasses.replace(Settings().run, seed=TRAINING_SEED),
+        cluster=Settings().cluster,
+        surrogate=settings.surrogate,
+    ).replace(cluster={"hosts": settings.cluster.hosts}, arrivals={"rate": settings.cluster.hosts * RATE_PER_HOST})
+    return train_placer(kind, world, cache_dir(), progress)
+
+
+RATE_PER_HOST = 6 / 50  # section 6: lambda = 6 on 50 hosts
+
+
+def training_origin(settings: Settings) -> Dict[str, Any]:
+    """What a trained file says about how it came about."""
+    return {"seed": settings.run.seed, "settings": settings.to_mapping()}
+
+
+def _stage(progress: Optional[StageProgress], stage: str) -> Optional[Progress]:
+    if progress is None:
+        return None
+    report = progress
+    return lambda done, total: report(stage, done, total)

@@ -1,0 +1,42 @@
+"""Installation: the core package, and the three drop-in folders mapped below it."""
+from setuptools import find_packages, setup
+
+DROP_INS = ("scheduler", "workload", "framework_patches")
+
+setup(
+    name="cosco-splitplace",
+    version="0.1.0",
+    description="SplitPlace for COSCO: decide how to split neural networks, place the fragments on edge hosts",
+    long_description=open("README.md", encoding="utf-8").read(),
+    long_description_content_type="text/markdown",
+    license="BSD-3-Clause",
+    python_requires=">=3.9",
+    packages=find_packages(include=["cosco_splitplace", "cosco_splitplace.*"])
+    + [f"cosco_splitplace.{name}" for name in DROP_INS],
+    package_dir={f"cosco_splitplace.{name}": name for name in DROP_INS},
+    package_data={
+        "cosco_splitplace": ["py.typed", "data/*", "data/*/*", "data/*/*/*", "data/*/*/*/*"],
+        "cosco_splitplace.evaluation": ["*.j2", "templates/*"],
+    },
+    install_requires=[
+        "click>=8.0",
+        "jinja2>=3.0",
+        "joblib>=1.2",
+        "matplotlib>=3.5",
+        "mlxtend>=0.21",
+        "numba>=0.57",
+        "numpy>=1.22",
+        "pandas>=1.5",
+        "psutil>=5.9",
+        "rich>=12.0",
+        "safetensors>=0.3",
+        "tomli>=2.0; python_version < '3.11'",
+        "tomli-w>=1.0",
+        "torch>=1.13",
+    ],
+    extras_require={
+        "test": ["hypothesis>=6.0", "mypy>=1.5", "pandas-stubs", "pytest>=7.0", "ruff>=0.1"],
+        "dev": ["py-spy"],
+    },
+    entry_points={"console_scripts": ["cosco-splitplace = cosco_splitplace.cli:main"]},
+)

@@ -1,0 +1,122 @@
+"""The two commands behind the CLI: training applications, and splitting one on request."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from cosco_splitplace.errors import ConfigurationError, DataFileError, ResultExistsError
+from cosco_splitplace.splitting import applications, profiles
+from cosco_splitplace.splitting.application_settings import ApplicationSettings, application_settings
+from cosco_splitplace.splitting.applications import split_application, train_applications
+from cosco_splitplace.splitting.artifacts import load_artifact
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two steps of training, a few images, and no measuring in child processes."""
+    def short(name: str) -> ApplicationSettings:
+        settings = application_settings(name)
+        training = {split: dataclasses.replace(one, steps=2, batch=8) for split, one in settings.training.items()}
+        return dataclasses.replace(settings, training=training, synthetic=settings.synthetic and dataclasses.replace(
+            settings.synthetic, train_images=200, held_out_images=100))
+
+    monkeypatch.delenv("COSCO_SPLITPLACE_DATA", raising=False)
+    monkeypatch.setattr(applications, "application_settings", short)
+    monkeypatch.setattr("cosco_splitplace.splitting.datasets.application_settings", short)
+    monkeypatch.setattr(profiles, "_measure_in_child", lambda *_: {
+        "ram_base_mb": 200.0, "ram_per_image_kb": 50.0, "seconds_per_1000_images": 0.1})
+
+
+def read(file: Path) -> dict[str, Any]:
+    content: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    return content
+
+
+@pytest.mark.usefixtures("quick")
+def test_training_writes_everything_and_repeats_itself(tmp_path: Path) -> None:
+    seen: list[tuple[str, int, int]] = []
+    threads = torch.get_num_threads()
+    files = [train_applications(tmp_path / run, seed=4, applications=["FashionMNIST"],
+                                progress=lambda *step: seen.append(step)) for run in ("a", "b")]
+    content = read(files[0])
+    assert content["format"] == 1 and content["measured"]["command"] == (
+        "cosco-splitplace train applications --applications FashionMNIST --seed 4")
+    entry = content["applications"]["FashionMNIST"]
+    assert (entry["source"], entry["synthetic"], entry["held_out_images"]) == ("synthetic", True, 100)
+    assert [len(entry["splits"][split]["fragments"]) for split in ("layer", "semantic")] == [4, 5]
+    assert entry["splits"]["semantic"]["class_groups"] and "class_groups" not in entry["splits"]["layer"]
+    for split in ("layer", "semantic"):
+        first, second = (load_artifact(tmp_path / run / "artifacts/FashionMNIST" / split) for run in ("a", "b"))
+        assert first.artifact_hash == second.artifact_hash
+    assert ("FashionMNIST: training the whole network", 2, 2) in seen
+    assert torch.get_num_threads() == threads
+
+
+@pytest.mark.usefixtures("quick")
+def test_training_one_application_keeps_the_others(tmp_path: Path) -> None:
+    train_applications(tmp_path, applications=["CIFAR100"])
+    before = read(tmp_path / "apps.json")["applications"]["CIFAR100"]
+    after = read(train_applications(tmp_path, applications=["FashionMNIST"]))["applications"]
+    assert list(after) == ["FashionMNIST", "CIFAR100"] and after["CIFAR100"] == before
+
+
+@pytest.mark.usefixtures("quick")
+def test_layer_split_in_another_number_answers_the_same(tmp_path: Path) -> None:
+    written = split_application("FashionMNIST", "layer", 2, tmp_path / "out")
+    assert (written.structure, written.synthetic, len(written.fragments)) == ("chain", True, 2)
+    shipped = load_artifact(applications.DATA_DIR / "artifacts/FashionMNIST/layer")
+    images = np.random.default_rng(0).integers(0, 256, (8, 3, 28, 28), dtype=np.uint8)
+    assert np.abs(load_artifact(tmp_path / "out").logits(images) - shipped.logits(images)).max() <= 1e-5
+
+
+@pytest.mark.usefixtures("quick")
+def test_semantic_split_ships_or_trains(tmp_path: Path) -> None:
+    shipped = split_application("MNIST", "semantic", 5, tmp_path / "five")
+    assert shipped.class_groups == load_artifact(applications.DATA_DIR / "artifacts/MNIST/semantic").class_groups
+    assert shipped.accuracy > 0.9
+    trained = split_application("MNIST", "semantic", 3, tmp_path / "three")
+    assert sorted(len(group) for group in trained.class_groups) == [3, 3, 4] and len(trained.fragments) == 3
+
+
+@pytest.mark.parametrize(
+    ("name", "strategy", "fragments", "message"),
+    [
+        ("SVHN", "layer", 4, "unknown application 'SVHN'"),
+        ("MNIST", "diagonal", 4, "unknown strategy 'diagonal'; known: layer, semantic"),
+        ("MNIST", "layer", 0, "1 to 5 fragments .* got 0"),
+        ("MNIST", "layer", 6, "1 to 5 fragments .* got 6"),
+        ("MNIST", "semantic", 11, "1 to 10 .* got 11"),
+    ],
+)
+def test_impossible_splits_are_refused_and_nothing_is_written(
+    name: str, strategy: str, fragments: int, message: str, tmp_path: Path
+) -> None:
+    with pytest.raises(ConfigurationError, match=message):
+        split_application(name, strategy, fragments, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_folder_with_something_in_it_is_never_overwritten(tmp_path: Path) -> None:
+    (tmp_path / "precious").write_text("keep me")
+    with pytest.raises(ResultExistsError, match="is not empty"):
+        split_application("MNIST", "layer", 4, tmp_path)
+
+
+def test_missing_shipped_artifacts_name_themselves(tmp_path: Path) -> None:
+    with pytest.raises(DataFileError, match=r"manifest\.json is missing; .* cosco-splitplace train applications"):
+        split_application("MNIST", "layer", 4, tmp_path / "out", shipped_dir=tmp_path / "nowhere")
+
+
+def test_bad_training_arguments_are_refused_before_anything_is_trained(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="unknown application 'SVHN'"):
+        train_applications(tmp_path / "out", applications=["MNIST", "SVHN"])
+    with pytest.raises(ConfigurationError, match="a seed of 0 or more"):
+        train_applications(tmp_path / "out", seed=-1)
+    assert not (tmp_path / "out").exists()

@@ -1,0 +1,1 @@
+"""Reserved by the COSCO drop-in classes."""
