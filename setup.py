@@ -21,8 +21,8 @@ setup(
     install_requires=[
         "click>=8.0",
         "jinja2>=3.0",
-        "joblib>=1.2",
-        "matplotlib>=3.5",
+        "joblib>=1.4",
+        "matplotlib>=3.7",
         "mlxtend>=0.21",
         "numba>=0.57",
         "numpy>=1.22",

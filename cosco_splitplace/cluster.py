@@ -43,7 +43,8 @@ class Cluster:
 
     def fragment_mips(self, fragment_cores: float) -> FloatArray:
         """The most that one fragment of `fragment_cores` cores gets of each host, (n_hosts,), in MIPS."""
-        return self.mips * np.minimum(1.0, fragment_cores / self.cores)
+        share: FloatArray = np.minimum(1.0, fragment_cores / self.cores)
+        return self.mips * share
 
 
 def load_cluster(settings: ClusterSettings) -> Cluster:
@@ -65,7 +66,8 @@ def load_cluster(settings: ClusterSettings) -> Cluster:
     chosen = np.repeat(np.arange(len(types)), counts)
 
     def column(key: str) -> FloatArray:
-        return np.array([_positive(one, key, path) for one in types])[chosen]
+        values: FloatArray = np.array([_positive(one, key, path) for one in types])[chosen]
+        return values
 
     broker = field(content, "broker", dict, path, REMEDY)
     return Cluster(
@@ -83,9 +85,9 @@ def load_cluster(settings: ClusterSettings) -> Cluster:
 
 
 def proportional_counts(quantities: FloatArray, total: int) -> IntArray:
-    """`total` split in proportion to `quantities` by largest remainders, ties to the first; whole numbers, (n_types,)."""
+    """`total` split in proportion to `quantities` by largest remainders, ties to the first; (n_types,)."""
     exact = quantities * total / quantities.sum()
-    counts = np.floor(exact).astype(np.int64)
+    counts: IntArray = np.floor(exact).astype(np.int64)
     order = np.argsort(-(exact - counts), kind="stable")
     counts[order[: total - counts.sum()]] += 1
     return counts

@@ -94,8 +94,8 @@ class FragmentSettings:
 
     instructions_per_multiply_add: float = setting(
         105.0,
-        "instructions that one multiply-add of the shipped small networks stands for; our own choice: it scales them to "
-        "the paper's large ones so that layer splits respond in about 10 intervals (Table 4: 9.92)",
+        "instructions that one multiply-add of the shipped small networks stands for; our own choice: it scales them "
+        "to the paper's large ones so that layer splits respond in about 10 intervals (Table 4: 9.92)",
     )
     resident_batch: bool = setting(
         True, "hold a fragment's whole input and output in RAM, as the paper's containers do; false: one micro-batch"
@@ -157,8 +157,11 @@ class SurrogateSettings:
 
     energy_weight: float = setting(0.5, "alpha: weight of the average energy consumption (eq. 10; paper: 0.5)")
     response_weight: float = setting(0.5, "beta: weight of the average response time (eq. 10; paper: 0.5)")
-    hidden: Tuple[int, ...] = setting((128, 64), "sizes of the hidden layers (our own choice)")
-    learning_rate: float = setting(1e-3, "AdamW's learning rate in training and fine-tuning (section 6.6: 1e-3)")
+    hidden: Tuple[int, ...] = setting((64, 32), "sizes of the hidden layers (our own choice)")
+    learning_rate: float = setting(1e-3, "AdamW's learning rate in training (section 6.6: 1e-3)")
+    fine_tune_rate: float = setting(
+        1e-4, "AdamW's learning rate in fine-tuning after every interval (Algorithm 1, line 14); 0: none"
+    )
     search_rate: float = setting(
         0.1, "eta: step of the placement search (eq. 12); our own choice, as at the paper's 1e-3 it moves nothing"
     )
@@ -166,10 +169,9 @@ class SurrogateSettings:
     search_tolerance: float = setting(
         0.01, "the search ends when a step moves the placement by less than this (L2 norm; our own choice)"
     )
-    fine_tune: bool = setting(True, "fit the surrogate to every interval's outcome while it runs (Algorithm 1, line 14)")
     migrate: bool = setting(True, "let running fragments be moved")
-    trace_intervals: int = setting(3000, "intervals of execution traces that 'train placer' learns from")
-    epochs: int = setting(20, "passes over the traces in training")
+    trace_intervals: int = setting(5000, "intervals of execution traces that 'train placer' learns from")
+    epochs: int = setting(10, "passes over the traces in training")
     weights_dir: str = setting("", "folder of trained surrogates; empty: the shipped ones")
 
     def __post_init__(self) -> None:
@@ -185,6 +187,9 @@ class SurrogateSettings:
         require(len(self.hidden) >= 1 and min(self.hidden) >= 1, f"surrogate.hidden is {self.hidden}; give sizes >= 1")
         for name in ("learning_rate", "search_rate", "search_tolerance"):
             require(getattr(self, name) > 0, f"surrogate.{name} is {getattr(self, name)}; give a positive number")
+        require(
+            self.fine_tune_rate >= 0, f"surrogate.fine_tune_rate is {self.fine_tune_rate}; give 0 or a positive number"
+        )
         for name in ("search_steps", "trace_intervals", "epochs"):
             require(getattr(self, name) >= 1, f"surrogate.{name} is {getattr(self, name)}; give at least 1")
 
@@ -256,6 +261,14 @@ def describe_settings() -> List[Tuple[str, str, Any, str]]:
         for stage in dataclasses.fields(Settings)
         for one in dataclasses.fields(get_type_hints(Settings)[stage.name])
     ]
+
+
+def parse_toml_value(text: str) -> Any:
+    """`text` as a TOML value (number, true, list ...); what is none is taken as a string."""
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text
 
 
 def _refuse_unknown(values: Mapping[str, Any], known: Mapping[str, Any], what: str, origin: str) -> None:

@@ -1,4 +1,4 @@
-"""Reading the data files that are shipped in ``data/`` or that a user names; a damaged one names itself and its remedy."""
+"""Reading data files, shipped in ``data/`` or named by a user; a damaged one names itself and its remedy."""
 from __future__ import annotations
 
 import json
@@ -50,6 +50,8 @@ def field(content: Dict[str, Any], key: str, kind: Any, path: Path, remedy: str)
     DataFileError
         The key is absent or its value of another kind; the message names file and key.
     """
+    if not isinstance(content, dict):
+        raise DataFileError(f"{path} has {content!r} in place of a table with {key!r}; make it again with: {remedy}")
     value = content.get(key)
     if kind is float and isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value):
         return float(value)

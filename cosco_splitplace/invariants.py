@@ -55,7 +55,8 @@ def check_tasks(result: RunResult) -> None:
         done = row.times is not None and math.isfinite(row.times.delivered_s)
         undelivered[row.fragment.task_id] += row.fragment.is_last and not done
     for task_id, missing in undelivered.items():
-        _law((missing == 0) == (task_id in left), f"task {task_id} has {missing} results to come, left: {task_id in left}")
+        has_left = task_id in left
+        _law((missing == 0) == has_left, f"task {task_id} has {missing} results to come, left: {has_left}")
 
 
 def check_fragment(row: FragmentRow) -> None:

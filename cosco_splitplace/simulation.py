@@ -2,11 +2,9 @@
 from __future__ import annotations
 
 import logging
-from contextlib import contextmanager
-from typing import Callable, Iterator, Mapping, Optional
+from typing import Callable, Mapping, Optional
 
 import numpy as np
-import torch
 
 from .arrivals.catalogue import Application, load_catalogue
 from .arrivals.poisson import PoissonArrivals
@@ -22,6 +20,7 @@ from .loop import Loop
 from .pipeline.inference import SampledAccuracy
 from .placement import PLACERS, Placer, PlacerSetup
 from .records import RunResult
+from .threads import limited_threads
 
 logger = logging.getLogger(__name__)
 
@@ -79,7 +78,7 @@ def simulate(settings: Settings, model: str = "", progress: Optional[Progress] =
     model : its policy's name, for tables; default "decider+placer".
     progress : called with (intervals done, intervals asked for).
     """
-    with one_thread():
+    with limited_threads(1):
         return run_loop(build_loop(settings), model, progress)
 
 
@@ -143,14 +142,3 @@ def refuse_unplaceable(settings: Settings, cluster: Cluster, applications: Mappi
                     f"{settings.arrivals.batch_max} images and fits on no host (the largest offers {room:.0f} MB); "
                     "lower arrivals.batch_max, set fragments.resident_batch = false, or use larger hosts",
                 )
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """Let torch use one thread, so that sums, and with them results, do not depend on the machine or on workers."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)

@@ -12,7 +12,8 @@ from .placement.surrogate import cache_dir, find_surrogate, save_surrogate
 from .placement.traces import TracingPlacer
 from .placement.training import train_surrogate
 from .records import RunResult
-from .simulation import Progress, build_loop, one_thread, run_loop
+from .simulation import Progress, build_loop, run_loop
+from .threads import limited_threads
 
 TRAINING_SEED = 50  # of the seeds 0 to 99, which are for tuning; results are reported on others
 SURROGATE_PLACERS = ("gobi", "daso")
@@ -35,7 +36,7 @@ def train_bandit(settings: Settings, progress: Optional[Progress] = None) -> Tup
     settings = settings.replace(
         run={"decider": "mab-training", "intervals": settings.bandit.training_intervals},
     )
-    with one_thread():
+    with limited_threads(1):
         loop = build_loop(settings)
         result = run_loop(loop, "mab training", progress)
     decider = loop.decider
@@ -57,7 +58,7 @@ def train_placer(kind: str, settings: Settings, folder: Path, progress: Optional
     settings = settings.replace(
         run={"decider": "mab-training", "placer": "random", "intervals": settings.surrogate.trace_intervals}
     )
-    with one_thread():
+    with limited_threads(1):
         loop = build_loop(settings, TracingPlacer)
         run_loop(loop, "traces", _stage(progress, f"{kind}: traces"))
         tracer = loop.placer

@@ -98,10 +98,14 @@ def _split(name: str, table: Dict[str, Any], path: Path) -> SplitProfile:
 
 
 def _fragment(table: Dict[str, Any], path: Path) -> FragmentProfile:
-    return FragmentProfile(
+    profile = FragmentProfile(
         multiply_adds=field(table, "multiply_adds", int, path, REMEDY),
         input_bytes=field(table, "input_bytes", int, path, REMEDY),
         output_bytes=field(table, "output_bytes", int, path, REMEDY),
         ram_base_mb=field(table, "ram_base_mb", float, path, REMEDY),
         ram_per_image_kb=field(table, "ram_per_image_kb", float, path, REMEDY),
     )
+    negative = {name: value for name, value in vars(profile).items() if value < 0}
+    if negative:
+        raise DataFileError(f"{path} holds negative amounts {negative}; make it again with: {REMEDY}")
+    return profile

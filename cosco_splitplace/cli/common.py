@@ -12,7 +12,7 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from ..config import Settings, tomllib
+from ..config import Settings, parse_toml_value
 from ..errors import ConfigurationError
 from ..evaluation.files import strict
 from ..evaluation.models import resolve_model
@@ -137,10 +137,7 @@ def _override(text: str) -> Tuple[str, str, Any]:
     table, dot, key = name.strip().partition(".")
     if not (equals and dot and table and key):
         raise ConfigurationError(f"--set {text!r} is not of the form TABLE.KEY=VALUE, e.g. engine.ram_overcommit=1.5")
-    try:
-        return table, key, tomllib.loads(f"value = {value}")["value"]
-    except tomllib.TOMLDecodeError:
-        return table, key, value.strip()
+    return table, key, parse_toml_value(value.strip())
 
 
 def prepare_placer(settings: Settings, quiet: bool) -> None:

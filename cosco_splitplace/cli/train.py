@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Optional, Tuple
+from typing import Any, Callable, Optional, Tuple
 
 import click
 
@@ -14,12 +14,12 @@ from ..evaluation.result_folder import new_result_folder, write_result
 from ..placement.surrogate import cache_dir
 from ..splitting.applications import train_applications
 from ..training import SURROGATE_PLACERS, TRAINING_SEED, train_bandit, train_placer, training_origin
-from .common import build_settings, command_line, output, prepare_placer, progress_bar, settings_options
+from .common import F, build_settings, command_line, output, prepare_placer, progress_bar, settings_options
 
 SURROGATES = DATA_DIR / "surrogates"
 
 
-def _seed(default: int) -> Any:
+def _seed(default: int) -> Callable[[F], F]:
     return click.option("--seed", type=int, default=default, show_default=True, help="Seed of every random draw.")
 
 
@@ -57,7 +57,7 @@ def applications_command(
 )
 @_seed(TRAINING_SEED)
 @settings_options
-@click.option("--out", type=click.Path(path_type=Path), help="Folder for the weights.  [default: shipped, or your cache]")
+@click.option("--out", type=click.Path(path_type=Path), help="Folder for the weights.  [default: shipped, or cache]")
 def placer_command(kinds: Tuple[str, ...], seed: int, out: Optional[Path], **options: Any) -> None:
     """Train the surrogates of GOBI and DASO on execution traces (section 6.6).
 

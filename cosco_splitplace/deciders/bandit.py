@@ -46,9 +46,11 @@ class BanditDecider(Decider):
         """Equation 9 for both arms; infinite for an arm that was never played."""
         counts = self.bandit.counts[context].astype(float)
         log_t = np.log(max(1, self.bandit.intervals))
-        bonus = np.sqrt(np.divide(log_t, counts, out=np.full_like(counts, np.inf), where=counts > 0))
-        bonus[counts == 0] = np.inf
-        return self.bandit.rewards[context] + np.where(np.isinf(bonus), np.inf, self.settings.exploration * bonus)
+        bonus = np.sqrt(log_t / np.maximum(counts, 1))
+        scores: FloatArray = self.bandit.rewards[context] + np.where(
+            counts == 0, np.inf, self.settings.exploration * bonus
+        )
+        return scores
 
     def learn(self, outcomes: Sequence[TaskOutcome], interval: int) -> float:
         """Equations 3 to 5, then 2; a context and decision without a leaving task keeps its estimate."""
@@ -82,7 +84,8 @@ class TrainingBanditDecider(BanditDecider):
         """Both arms' estimates, or with probability epsilon a random ranking (eq. 6)."""
         if self._generator.random() < self.bandit.epsilon:
             return self._generator.random(len(ARMS))
-        return self.bandit.rewards[context]
+        estimates: FloatArray = self.bandit.rewards[context]
+        return estimates
 
     def learn(self, outcomes: Sequence[TaskOutcome], interval: int) -> float:
         reward = super().learn(outcomes, interval)

@@ -25,7 +25,7 @@ class Workflow:
 
 @dataclass
 class WorkflowTracker:
-    """All workflows. ``queue`` holds the ready fragments that have no host yet, in the order in which they got ready."""
+    """All workflows. ``queue`` holds the ready fragments without a host, in the order in which they got ready."""
 
     workflows: Dict[int, Workflow] = field(default_factory=dict)
     queue: List[Fragment] = field(default_factory=list)

@@ -5,15 +5,19 @@ to all held-out images are computed once, when it is first needed, and kept.
 """
 from __future__ import annotations
 
+from functools import cache
+from pathlib import Path
 from typing import Dict, Mapping
 
 import numpy as np
-import torch
 
-from ..arrivals.catalogue import Application, SplitProfile
+from ..arrivals.catalogue import REMEDY, Application, SplitProfile
+from ..errors import DataFileError
 from ..records import BoolArray, Task
 from ..splitting.artifacts import load_artifact
 from ..splitting.datasets import load_images
+from ..splitting.split_network import SplitNetwork
+from ..threads import limited_threads
 
 _answers: Dict[str, BoolArray] = {}
 
@@ -41,15 +45,20 @@ class SampledAccuracy:
 
 def held_out_answers(split: SplitProfile) -> BoolArray:
     """Which held-out images the split's fragments classify rightly, (n_images,); cached by the artifact's hash."""
-    key = str(split.artifact)
-    if key not in _answers:
-        network = load_artifact(split.artifact)
+    network = _load(split.artifact)
+    if network.artifact_hash not in _answers:
         images = load_images(network.application, source=network.source, train=False)
-        threads = torch.get_num_threads()
-        torch.set_num_threads(1)  # sums in another order could change an answer
-        try:
+        if images.held_out_sha256() != network.held_out_sha256:
+            raise DataFileError(
+                f"the held-out images of {network.application} are not those that {split.artifact} was measured on; "
+                f"make it again with: {REMEDY}"
+            )
+        with limited_threads(1):  # sums in another order could change an answer
             logits = network.logits(images.test_images)
-        finally:
-            torch.set_num_threads(threads)
-        _answers[key] = logits.argmax(axis=1) == images.test_labels
-    return _answers[key]
+        _answers[network.artifact_hash] = logits.argmax(axis=1) == images.test_labels
+    return _answers[network.artifact_hash]
+
+
+@cache
+def _load(artifact: Path) -> SplitNetwork:
+    return load_artifact(artifact)

@@ -69,6 +69,13 @@ def check_plan(plan: Plan, fragments: Sequence[Fragment]) -> None:
     returned = tuple(step.source for step in plan.steps if step.target is None)
     require(returned == plan.concat, f"task {plan.task_id}: concatenated is not what is returned", InvariantError)
     for step in plan.steps:
+        if step.target is not None:
+            require(
+                abs(step.megabytes - by_id[step.target].input_mb) <= 1e-9 * max(1.0, step.megabytes),
+                f"task {plan.task_id}: fragment {step.target} takes in {by_id[step.target].input_mb:g} MB, "
+                f"but {step.megabytes:g} MB are moved",
+                InvariantError,
+            )
         if step.source is not None:
             require(
                 abs(step.megabytes - by_id[step.source].output_mb) <= 1e-9 * max(1.0, step.megabytes),

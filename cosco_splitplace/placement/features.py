@@ -19,7 +19,6 @@ from .port import WAIT, PlacementProblem
 HOST_FEATURES = 4
 FRAGMENT_FEATURES = 3
 DECISION_FEATURES = 2
-EFFECTS = 3
 
 
 @dataclass(frozen=True)
@@ -30,15 +29,13 @@ class Encoding:
     GOBI, which does not know them). ``placement`` (n_blocks, n_slots, n_hosts) is the previous placement P_{t-1}: a
     one-hot row for a placed fragment, an even row for a queued one, zeros for an empty slot. ``demand`` (n_hosts,) is
     the share of a host's CPU that one fragment asks for, ``elsewhere`` (n_blocks, n_hosts) the demand of the
-    fragments that are placed in other blocks, ``transfer`` (n_blocks, n_slots, n_hosts) the time, in intervals, that a
-    queued fragment's input takes over a host's link alone.
+    fragments that are placed in other blocks.
     """
 
     constant: torch.Tensor
     placement: torch.Tensor
     demand: torch.Tensor
     elsewhere: torch.Tensor
-    transfer: torch.Tensor
     n_fragments: int
 
 
@@ -79,15 +76,12 @@ def encode(problem: PlacementProblem, settings: Settings, decision_aware: bool) 
         axis=1,
     )
     placement = one_hot(problem.current, blocks, slots, cluster.n_hosts)
-    transfer = np.zeros((blocks * slots, cluster.n_hosts), dtype=np.float32)
-    transfer[:n] = (problem.input_mb * problem.queued)[:, None] / (state.bandwidth_mb_s * interval_s)
     demand = torch.from_numpy((fragment_mips / cluster.mips).astype(np.float32))
     return Encoding(
         constant=torch.from_numpy(constant.astype(np.float32)),
         placement=placement,
         demand=demand,
         elsewhere=demand_elsewhere(one_hot(problem.current, blocks, slots, cluster.n_hosts, queued=0.0), demand),
-        transfer=torch.from_numpy(transfer).reshape(placement.shape),
         n_fragments=n,
     )
 
@@ -98,30 +92,29 @@ def demand_elsewhere(placed: torch.Tensor, demand: torch.Tensor) -> torch.Tensor
     return by_block.sum(dim=0) - by_block
 
 
-def placement_effects(placement: torch.Tensor, elsewhere: torch.Tensor, encoding: "Encoding") -> torch.Tensor:
-    """What a placement brings about, in three numbers, (n_blocks, 3), differentiable.
+def contention(placement: torch.Tensor, elsewhere: torch.Tensor, demand: torch.Tensor) -> torch.Tensor:
+    """How unevenly a placement loads the CPUs, (n_blocks,), differentiable.
 
-    Means over the hosts of the demand on their CPUs beyond what they have, of the squared demand, and of the time that
-    inputs would take over their links alone (in intervals). Without them a fully connected network on flattened
-    one-hots learns little more than which hosts are good, whatever runs there already (docs/differences.md).
+    The hosts' mean squared demand, less that of an even placement of as many fragments, so that it tells good
+    from bad placements and not busy from quiet intervals. Without it a fully connected network on flattened one-hots
+    learns little more than which hosts are good, whatever runs there already (docs/differences.md).
 
     Parameters
     ----------
     placement : (n_blocks, n_slots, n_hosts).
     elsewhere : (n_blocks, n_hosts), the demand of the other blocks.
-    encoding : whose demand and transfer times are meant.
+    demand : (n_hosts,), of one fragment.
     """
-    load = elsewhere + placement.sum(dim=1) * encoding.demand
-    beyond = (load - 1).clamp(min=0).mean(dim=1)
-    transfer = (placement * encoding.transfer).sum(dim=(1, 2)) / placement.shape[2]
-    return torch.stack([beyond, load.square().mean(dim=1), transfer], dim=1)
+    load = elsewhere + placement.sum(dim=1) * demand
+    fragments_a_host = (load / demand).mean(dim=1, keepdim=True)
+    return load.square().mean(dim=1) - (fragments_a_host * demand).square().mean(dim=1)
 
 
 def shuffle_slots(constant: torch.Tensor, slots: torch.Tensor) -> torch.Tensor:
     """`constant` (n_rows, n_constant) with the fragments' features and decisions in the order `slots` (n_slots,)."""
     n = len(slots)
     sizes = [n * HOST_FEATURES, n * FRAGMENT_FEATURES, n * DECISION_FEATURES]
-    hosts, fragments, decisions = constant.split(sizes, dim=1)
+    hosts, fragments, decisions = torch.split(constant, sizes, dim=1)
     return torch.cat(
         [hosts]
         + [part.reshape(len(part), n, -1)[:, slots].flatten(1) for part in (fragments, decisions)],

@@ -7,7 +7,6 @@ from __future__ import annotations
 import math
 from typing import Dict, Optional
 
-import numpy as np
 import torch
 
 from ..records import IntArray
@@ -32,7 +31,7 @@ class GradientPlacer(Placer):
         self._settings = setup.settings
         self._search = setup.settings.surrogate
         self.surrogate = load_surrogate(self.kind, setup.cluster.n_hosts, self._search.weights_dir)
-        self._optimiser = torch.optim.AdamW(self.surrogate.parameter_groups(), lr=self._search.learning_rate)
+        self._optimiser = torch.optim.AdamW(self.surrogate.parameter_groups(), lr=self._search.fine_tune_rate)
         self._encoding: Optional[Encoding] = None
         self._predicted = math.nan
         self._steps = 0
@@ -41,24 +40,19 @@ class GradientPlacer(Placer):
     def place(self, problem: PlacementProblem) -> IntArray:
         self._encoding = encode(problem, self._settings, self.decision_aware)
         self._predicted, self._steps = math.nan, 0
-        n = self._encoding.n_fragments
-        if n == 0:
+        if self._encoding.n_fragments == 0:
             return problem.current
         search = Search(self.surrogate, self._encoding, self._search)
         search.climb()
-        rows = search.placement.reshape(-1, problem.cluster.n_hosts).numpy()
-        hosts = problem.current.copy()
-        if self._search.migrate:
-            hosts[problem.movable] = rows[:n][problem.movable].argmax(axis=1)
-        queued = np.flatnonzero(problem.queued)
-        hosts[queued] = search.round(queued, problem.ram_mb[queued], problem.free_ram_mb)
+        movable = problem.movable & self._search.migrate
+        hosts = search.round(problem.current, movable, problem.ram_mb, problem.free_ram_mb)
         self._predicted, self._steps = search.predicted(), search.steps
         return hosts
 
     def learn(self, objective: float, placement: IntArray) -> None:
         """One AdamW step on (state, decisions, placement carried out) -> objective (eq. 11)."""
         self._loss = math.nan
-        if self._encoding is None or not self._search.fine_tune or not math.isfinite(objective):
+        if self._encoding is None or self._search.fine_tune_rate == 0 or not math.isfinite(objective):
             return
         row = carried_out(self._encoding, placement, objective)
         loss = row.error(self.surrogate)

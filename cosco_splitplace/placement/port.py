@@ -48,7 +48,8 @@ class PlacementProblem:
     @property
     def queued(self) -> BoolArray:
         """Which fragments have no host yet."""
-        return self.current == WAIT
+        waiting: BoolArray = self.current == WAIT
+        return waiting
 
 
 class Placer(ABC):
@@ -62,7 +63,7 @@ class Placer(ABC):
     def place(self, problem: PlacementProblem) -> IntArray:
         """A host for each fragment of `problem`, or WAIT, (n_fragments,)."""
 
-    def learn(self, objective: float, placement: IntArray) -> None:
+    def learn(self, objective: float, placement: IntArray) -> None:  # noqa: B027  (a placer may learn nothing)
         """The interval's O^P (eq. 10; NaN if no task left) and the placement that was carried out."""
 
     def state(self) -> Dict[str, float]:

@@ -6,17 +6,19 @@ sign is explicit: **f is maximised**, the search climbs.
 from __future__ import annotations
 
 import math
+from typing import List
 
 import numpy as np
 import torch
 
 from ..config import SurrogateSettings
-from ..records import FloatArray, IntArray
-from .features import Encoding, placement_effects
+from ..records import BoolArray, FloatArray, IntArray
+from .features import Encoding, contention
 from .port import WAIT
 from .surrogate import Surrogate
 
 ROUNDS = 16  # most rounds of rounding; our own choice: more cost time, fewer see less of what was just placed
+LAST_RESORT = 1e3  # past any entry of a row: a host of the same round is taken only where no other has room
 
 class Search:
     """One decision's search: first the relaxed placement climbs, then its rows are rounded.
@@ -46,36 +48,45 @@ class Search:
         """
         change = math.inf
         while self.steps < self._settings.search_steps and change >= self._settings.search_tolerance:
-            moved = self._stepped()
+            moved = project_to_simplex(self._climbed()) * self._occupied
             change = float((moved - self.placement).norm())
             self.placement = moved
             self.steps += 1
 
-    def round(self, queued: IntArray, ram_mb: FloatArray, free_ram_mb: FloatArray) -> IntArray:
-        """Hosts for the `queued` fragments (their rows), in rounds; WAIT where none has room.
+    def round(
+        self, current: IntArray, movable: BoolArray, ram_mb: FloatArray, free_ram_mb: FloatArray
+    ) -> IntArray:
+        """Hosts for all fragments, (n_fragments,); WAIT for a queued one where no host has room.
 
-        Rows that start alike climb alike, and rounding them at once would pile all of them on one host. So a few
-        rows at a time are made one-hot, each on another host, and the gradient for the rest is taken anew.
+        Running fragments come first: a movable one takes the host of its row's highest entry. Then the queue, in
+        rounds: rows that start alike climb alike, and rounding them at once would pile all of them on one host. So a
+        few rows at a time are made one-hot, each on another host, and the gradient for the rest is taken anew.
 
         Parameters
         ----------
-        queued : (n_queued,) row numbers, in the order in which they are served.
-        ram_mb : (n_queued,) what each needs.
+        current : (n_fragments,) host, or WAIT in the queue.
+        movable : (n_fragments,) which running ones may move.
+        ram_mb : (n_fragments,) what each needs.
         free_ram_mb : (n_hosts,) what is left.
         """
-        hosts = np.full(len(queued), WAIT)
-        free = free_ram_mb.copy()
-        n_hosts = len(free)
-        for part in np.array_split(np.arange(len(queued)), min(len(queued), ROUNDS)):
-            rows = self._stepped().reshape(-1, n_hosts)[queued[part]].numpy().astype(float)
-            for i, row in zip(part, rows):
-                fits = np.where(free >= ram_mb[i], row, -np.inf)
-                fits[hosts[part][hosts[part] != WAIT]] -= 1.0  # another one of this round is there
-                best = int(fits.argmax())
-                if np.isfinite(fits[best]):
-                    hosts[i] = best
-                    free[best] -= ram_mb[i]
-            self._commit(queued[part], hosts[part], n_hosts)
+        n_hosts = len(free_ram_mb)
+        hosts, free = current.copy(), free_ram_mb.copy()
+        placed, queued = np.flatnonzero(current != WAIT), np.flatnonzero(current == WAIT)
+        best = self.placement.reshape(-1, n_hosts)[: len(current)].argmax(dim=1).numpy()
+        hosts[movable] = best[movable]
+        self._commit(placed, hosts)
+        for part in np.array_split(queued, max(1, min(len(queued), ROUNDS))):
+            rows = self._climbed().reshape(-1, n_hosts).numpy()
+            taken: List[int] = []
+            for i in part:
+                scores = np.where(free >= ram_mb[i], rows[i].astype(float), -np.inf)
+                scores[taken] -= LAST_RESORT  # another one of this round is there
+                host = int(scores.argmax())
+                if np.isfinite(scores[host]):
+                    hosts[i] = host
+                    free[host] -= ram_mb[i]
+                    taken.append(host)
+            self._commit(part, hosts)
         return hosts
 
     def predicted(self) -> float:
@@ -83,22 +94,24 @@ class Search:
         with torch.no_grad():
             return float(self._value(self.placement).mean())
 
-    def _commit(self, rows: IntArray, hosts: IntArray, n_hosts: int) -> None:
-        flat = self.placement.reshape(-1, n_hosts).clone()
+    def _commit(self, rows: IntArray, hosts: IntArray) -> None:
+        """Make `rows` of the placement one-hot at their ``hosts[rows]``, or empty where they wait."""
+        flat = self.placement.reshape(-1, self.placement.shape[2]).clone()
         flat[rows] = 0.0
-        placed = hosts != WAIT
-        flat[rows[placed], hosts[placed]] = 1.0
+        placed = rows[hosts[rows] != WAIT]
+        flat[placed, hosts[placed]] = 1.0
         self.placement = flat.reshape(self.placement.shape)
 
-    def _stepped(self) -> torch.Tensor:
+    def _climbed(self) -> torch.Tensor:
+        """The placement one step further up, not yet projected."""
         placement = self.placement.detach().requires_grad_(True)
         (gradient,) = torch.autograd.grad(self._value(placement).sum(), placement)
-        return project_to_simplex(self.placement + self._settings.search_rate * gradient) * self._occupied
+        return self.placement + self._settings.search_rate * gradient
 
     def _value(self, placement: torch.Tensor) -> torch.Tensor:
         encoding = self._encoding
-        effects = placement_effects(placement, encoding.elsewhere, encoding)
-        return self._surrogate.predict(self._from_constant, placement, effects)
+        uneven = contention(placement, encoding.elsewhere, encoding.demand)
+        return self._surrogate.predict(self._from_constant, placement, uneven)
 
 
 def project_to_simplex(rows: torch.Tensor) -> torch.Tensor:

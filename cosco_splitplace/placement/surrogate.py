@@ -15,18 +15,20 @@ from torch import nn
 from ..datafiles import DATA_DIR, read_json
 from ..datafiles import field as checked
 from ..errors import ConfigurationError, DataFileError
-from .features import EFFECTS, constant_size
+from .features import constant_size
 
 GOBI = "gobi"
 DASO = "daso"
-PLACEMENT_DECAY = 10.0  # our own choice: at a learning rate of 1e-3, 1 % a step
+PLACEMENT_DECAY = 300.0  # our own choice: at a learning rate of 1e-3, 30 % a step
+PRICE_START = -4.0  # a price of softplus(-4) = 0.018 to begin with (our own choice)
 
 
 class Surrogate(nn.Module):
     """Predicts the objective O^P (eq. 10) of a placement in a state; higher is better.
 
-    The first layer is kept in three parts: for the constant features, which a search computes once, for the
-    flattened placement, and for what the placement brings about.
+    A fully connected network on the flattened input, less a learned, never negative price on the contention that the
+    placement makes: whatever fine-tuning does, more contention is never better. The first layer is kept in two parts,
+    for the placement and for all else, which a search computes once.
 
     Parameters
     ----------
@@ -40,7 +42,7 @@ class Surrogate(nn.Module):
         self.hidden = hidden
         self.from_constant = nn.Linear(constant_size(n_hosts), hidden[0])
         self.from_placement = nn.Linear(n_hosts * n_hosts, hidden[0], bias=False)
-        self.from_effects = nn.Linear(EFFECTS, hidden[0], bias=False)
+        self.contention_price = nn.Parameter(torch.tensor(PRICE_START))
         layers: List[nn.Module] = []
         for size, next_size in zip(hidden, hidden[1:]):
             layers += [nn.Softplus(), nn.Linear(size, next_size)]
@@ -55,15 +57,15 @@ class Surrogate(nn.Module):
         others = [one for name, one in self.named_parameters() if not name.startswith("from_placement")]
         return [{"params": others}, {"params": uncertain, "weight_decay": PLACEMENT_DECAY}]
 
-    def forward(self, constant: torch.Tensor, placement: torch.Tensor, effects: torch.Tensor) -> torch.Tensor:
-        """(n_blocks, n_constant), (n_blocks, n_slots, n_hosts) and (n_blocks, 3) -> (n_blocks,)."""
-        return self.predict(self.from_constant(constant), placement, effects)
+    def forward(self, constant: torch.Tensor, placement: torch.Tensor, contention: torch.Tensor) -> torch.Tensor:
+        """(n_blocks, n_constant), (n_blocks, n_slots, n_hosts) and (n_blocks,) -> (n_blocks,)."""
+        return self.predict(self.from_constant(constant), placement, contention)
 
-    def predict(self, from_constant: torch.Tensor, placement: torch.Tensor, effects: torch.Tensor) -> torch.Tensor:
+    def predict(self, from_constant: torch.Tensor, placement: torch.Tensor, contention: torch.Tensor) -> torch.Tensor:
         """The same, with the constant part of the first layer given, (n_blocks, hidden[0])."""
-        first = from_constant + self.from_placement(placement.flatten(1)) + self.from_effects(effects)
-        value: torch.Tensor = self.rest(first)
-        return value.squeeze(1)
+        value: torch.Tensor = self.rest(from_constant + self.from_placement(placement.flatten(1)))
+        price = nn.functional.softplus(self.contention_price)
+        return value.squeeze(1) - price * contention
 
 
 def remedy(kind: str, n_hosts: int) -> str:
@@ -78,7 +80,7 @@ def cache_dir() -> Path:
 
 
 def find_surrogate(kind: str, n_hosts: int, weights_dir: str) -> Optional[Path]:
-    """The description file of a surrogate: in `weights_dir`, or (empty) shipped or in the user's cache; None if none."""
+    """The description file of a surrogate: in `weights_dir`, or (empty) shipped or in the user's cache; or None."""
     folders = [Path(weights_dir)] if weights_dir else [DATA_DIR / "surrogates", cache_dir()]
     return next((path for path in (one / f"{kind}-{n_hosts}.json" for one in folders) if path.is_file()), None)
 

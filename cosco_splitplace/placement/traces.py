@@ -11,34 +11,34 @@ from ..records import IntArray
 from .features import (
     DECISION_FEATURES,
     Encoding,
+    contention,
     demand_elsewhere,
     encode,
-    placement_effects,
     one_hot,
     shuffle_slots,
 )
-from .heuristics import FirstFitPlacer, HeuristicPlacer, LeastLoadedPlacer, RandomPlacer
+from .heuristics import HeuristicPlacer, LeastLoadedPlacer, RandomPlacer
 from .port import PlacementProblem, Placer, PlacerSetup
 from .surrogate import Surrogate
 
 
 @dataclass(frozen=True)
 class Trace:
-    """Inputs and objectives: (n_rows, n_constant), (n_rows, n_slots, n_hosts), (n_rows, 3) and (n_rows,)."""
+    """Inputs and objectives: (n_rows, n_constant), (n_rows, n_slots, n_hosts), (n_rows,) and (n_rows,)."""
 
     constant: torch.Tensor
     placement: torch.Tensor
-    effects: torch.Tensor
+    contention: torch.Tensor
     objective: torch.Tensor
 
     def error(self, surrogate: Surrogate) -> torch.Tensor:
         """The surrogate's mean squared error (eq. 11)."""
-        predicted = surrogate(self.constant, self.placement, self.effects)
+        predicted = surrogate(self.constant, self.placement, self.contention)
         return torch.nn.functional.mse_loss(predicted, self.objective)
 
     def rows(self, rows: torch.Tensor) -> "Trace":
         """Some rows of it."""
-        return Trace(self.constant[rows], self.placement[rows], self.effects[rows], self.objective[rows])
+        return Trace(self.constant[rows], self.placement[rows], self.contention[rows], self.objective[rows])
 
     def with_slots(self, slots: torch.Tensor) -> "Trace":
         """The same with the fragments in the order `slots`, which means nothing to the objective."""
@@ -52,13 +52,13 @@ class Trace:
 
 
 def carried_out(encoding: Encoding, placement: IntArray, objective: float) -> Trace:
-    """The rows of one interval: its state and decisions with the placement that was carried out, and what came of it."""
+    """The rows of one interval: its state and decisions with the placement that was carried out, and its outcome."""
     blocks, slots, n_hosts = encoding.placement.shape
     placed = one_hot(placement, blocks, slots, n_hosts, queued=0.0)
     return Trace(
         constant=encoding.constant,
         placement=one_hot(placement, blocks, slots, n_hosts),
-        effects=placement_effects(placed, demand_elsewhere(placed, encoding.demand), encoding),
+        contention=contention(placed, demand_elsewhere(placed, encoding.demand), encoding.demand),
         objective=torch.full((blocks,), objective),
     )
 
@@ -72,16 +72,14 @@ class TracingPlacer(Placer):
     def __init__(self, setup: PlacerSetup) -> None:
         self._setup = setup
         self._heuristics: Sequence[HeuristicPlacer] = [
-            one(setup) for one in (RandomPlacer, LeastLoadedPlacer, FirstFitPlacer)
+            one(setup) for one in (RandomPlacer, LeastLoadedPlacer)
         ]
-        # our own choice: mostly sensible placements, as the search will meet them
-        self._shares = (0.45, 0.45, 0.1)
         self._problem: PlacementProblem
         self.rows: List[Trace] = []
 
     def place(self, problem: PlacementProblem) -> IntArray:
         self._problem = problem
-        chosen = int(self._setup.generator.choice(len(self._heuristics), p=self._shares))
+        chosen = int(self._setup.generator.choice(len(self._heuristics)))
         return self._heuristics[chosen].place(problem)
 
     def learn(self, objective: float, placement: IntArray) -> None:

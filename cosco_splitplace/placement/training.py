@@ -57,7 +57,7 @@ def train_surrogate(
     optimiser = torch.optim.AdamW(surrogate.parameter_groups(), lr=settings.learning_rate)
     best, best_weights = float("inf"), surrogate.state_dict()
     for epoch in range(settings.epochs):
-        for batch in kept[torch.randperm(len(kept), generator=shuffle)].split(BATCH):
+        for batch in torch.split(kept[torch.randperm(len(kept), generator=shuffle)], BATCH):
             slots = torch.randperm(n_hosts, generator=shuffle)
             loss = trace.rows(batch).with_slots(slots).error(surrogate)
             optimiser.zero_grad()

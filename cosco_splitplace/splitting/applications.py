@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -10,14 +11,14 @@ from pathlib import Path
 from typing import Any
 
 from ..datafiles import DATA_DIR, field, read_json
-from ..errors import ConfigurationError, ResultExistsError, unknown_name
+from ..errors import ConfigurationError, DataFileError, ResultExistsError, unknown_name
+from ..threads import limited_threads
 from .application_settings import application_names, application_settings
 from .artifacts import REMEDY, load_artifact, save_artifact
 from .datasets import ImageSet, load_images
 from .profiles import MeasuredFragment, measure_artifact, measured_on, profile_entries
 from .split_network import SplitNetwork
 from .split_training import (
-    limited_threads,
     measured_accuracy,
     resplit_layers,
     train_layer_split,
@@ -25,6 +26,8 @@ from .split_training import (
 )
 
 __all__ = ["STRATEGIES", "WrittenSplit", "split_application", "train_applications"]
+
+logger = logging.getLogger(__name__)
 
 STRATEGIES = ("layer", "semantic")
 APPS_FILE = "apps.json"
@@ -61,7 +64,7 @@ def train_applications(
     Artifacts go to ``out_dir/artifacts/<application>/<split>/``. Where ``apps.json`` is there already, its other
     applications are kept. The same seed gives the same weights on the same machine; memory and times are measured
     anew. Raises ConfigurationError for an unknown application or a negative seed (before anything is trained), and
-    DataFileError for damaged image files or a damaged ``apps.json``.
+    DataFileError for damaged image files, or a damaged ``apps.json`` whose other applications are to be kept.
     """
     names = tuple(applications) if applications is not None else application_names()
     for name in names:
@@ -70,14 +73,13 @@ def train_applications(
         raise ConfigurationError(f"at least one application and a seed of 0 or more are needed, got {names} and {seed}")
     out_dir = Path(out_dir)
     file = out_dir / APPS_FILE
-    entries: dict[str, Any] = {}
-    if file.exists():
-        entries.update(field(read_json(file, REMEDY), "applications", dict, file, REMEDY))
+    entries = _written_entries(file, everything=set(names) >= set(application_names()))
     with limited_threads(_TRAINING_THREADS):
         for name in names:
             entries[name] = _train_application(name, out_dir, seed, data_dir, progress)
-    ordered = {name: entries[name] for name in (*application_names(), *entries) if name in entries}
-    _write_json(file, {"format": 1, "measured": measured_on(_command(names, seed)), "applications": ordered})
+            # After each one, so that an interrupted run keeps what was finished and describes what it wrote.
+            ordered = {known: entries[known] for known in (*application_names(), *entries) if known in entries}
+            _write_json(file, {"format": 1, "measured": measured_on(_command(names, seed)), "applications": ordered})
     return file
 
 
@@ -161,6 +163,19 @@ def _write_split(network: SplitNetwork, images: ImageSet, folder: Path, progress
     measured = measure_artifact(folder, _named(progress, f"{network.application}: measuring the {network.split} split"))
     return WrittenSplit(network.application, network.split, network.structure, folder, images.source, images.synthetic,
                         len(images.test_labels), measured_accuracy(network, images), network.class_groups, measured)
+
+
+def _written_entries(file: Path, everything: bool) -> dict[str, Any]:
+    """The applications that ``file`` holds. A damaged file is no obstacle where everything is made again."""
+    if not file.exists():
+        return {}
+    try:
+        return dict(field(read_json(file, REMEDY), "applications", dict, file, REMEDY))
+    except DataFileError as error:
+        if not everything:
+            raise
+        logger.warning("%s is replaced: %s", file, error)
+        return {}
 
 
 def _named(progress: Progress | None, what: str) -> Callable[[int, int], None] | None:

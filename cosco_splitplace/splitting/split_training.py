@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 
 import numpy as np
 import torch
 
+from ..threads import limited_threads
 from .application_settings import ApplicationSettings
 from .architectures import branch_network, branch_stages, whole_network
 from .datasets import ImageSet
@@ -18,7 +18,7 @@ from .semantic_split import BranchedNetwork, class_similarity, group_classes
 from .split_network import BRANCHES, CHAIN, SplitNetwork
 from .training import accuracy_of, train_classifier
 
-__all__ = ["limited_threads", "measured_accuracy", "resplit_layers", "train_layer_split", "train_semantic_split"]
+__all__ = ["measured_accuracy", "resplit_layers", "train_layer_split", "train_semantic_split"]
 
 logger = logging.getLogger(__name__)
 
@@ -77,17 +77,6 @@ def measured_accuracy(network: SplitNetwork, images: ImageSet) -> float:
     logger.info("%s %s: accuracy %.4f on %d held-out images (%s)", network.application, network.split, accuracy,
                 len(images.test_labels), images.source)
     return accuracy
-
-
-@contextmanager
-def limited_threads(count: int) -> Iterator[None]:
-    """torch on ``count`` threads; the number that was set before comes back afterwards."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(count)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def _chain(

@@ -5,7 +5,7 @@ deadlines, decisions and placements are none of its business.
 """
 from __future__ import annotations
 
-from typing import List, Sequence, Tuple
+from typing import Any, List, Sequence, Tuple
 
 import numpy as np
 
@@ -90,6 +90,7 @@ class Engine:
         sources = np.array([one.source for one in transfers])
         targets = np.array([one.target for one in transfers])
         self._expect(ids, STARTED, "sent their input")
+        self._expect_hosts(sources[sources != self.broker])
         if not np.array_equal(targets, self._fragments.host[ids]):
             raise ValueError("an input must be sent to the host on which its fragment was started")
         megabytes = np.array([one.megabytes for one in transfers])
@@ -111,8 +112,9 @@ class Engine:
 
     def stop(self, fragment_id: int) -> None:
         """End a fragment and free what it holds."""
+        self._grow(fragment_id + 1)
         f, h, i, now = self._fragments, self._hosts, fragment_id, self.now_s
-        phase = int(f.phase[i]) if i < len(f.phase) else FREE
+        phase = int(f.phase[i])
         if phase in (FREE, HELD, DONE):
             f.phase[i] = DONE
             return
@@ -203,10 +205,12 @@ class Engine:
         )
 
     def _expect(self, ids: IntArray, phase: int, verb: str) -> None:
-        known = ids < len(self._fragments.phase)
+        known = (ids >= 0) & (ids < len(self._fragments.phase))
         wrong = ids[~known | (self._fragments.phase[np.where(known, ids, 0)] != phase)]
         if len(wrong):
             raise ValueError(f"fragments {wrong.tolist()} can't be {verb} in their present phase")
+        if len(np.unique(ids)) < len(ids):
+            raise ValueError(f"fragments {ids.tolist()} can't be {verb} twice")
 
     def _expect_hosts(self, hosts: IntArray) -> None:
         wrong = hosts[(hosts < 0) | (hosts >= self.broker)]
@@ -224,7 +228,8 @@ class Engine:
         size = len(self._fragments.phase)
         while size < rows:
             more = _fragment_columns(size)
-            self._fragments = FragmentColumns(*map(np.concatenate, zip(self._fragments, more)))
+            columns: List[Any] = [np.concatenate(pair) for pair in zip(self._fragments, more)]
+            self._fragments = FragmentColumns(*columns)
             size *= 2
 
 

@@ -75,7 +75,8 @@ class HostColumns(NamedTuple):
 @njit(cache=True)  # type: ignore[untyped-decorator]
 def utilisation(h: HostColumns, host: int) -> float:
     """Share of `host`'s capacity that its running fragments ask for, in [0, 1]."""
-    return min(1.0, h.running[host] * h.fragment_mips[host] / h.mips[host])
+    share: float = min(1.0, h.running[host] * h.fragment_mips[host] / h.mips[host])
+    return share
 
 
 @njit(cache=True)  # type: ignore[untyped-decorator]
@@ -84,7 +85,8 @@ def power(h: HostColumns, host: int, share: float) -> float:
     steps = h.power_w.shape[1] - 1
     left = min(int(share * steps), steps - 1)
     weight = share * steps - left
-    return (1 - weight) * h.power_w[host, left] + weight * h.power_w[host, left + 1]
+    watts: float = (1 - weight) * h.power_w[host, left] + weight * h.power_w[host, left + 1]
+    return watts
 
 
 @njit(cache=True)  # type: ignore[untyped-decorator]
@@ -142,7 +144,8 @@ def link_rate(f: FragmentColumns, h: HostColumns, i: int) -> float:
     """What transfer `i` gets: the smaller of its equal shares of the sender's up- and the receiver's downlink."""
     up = h.bandwidth_mb_s[f.source[i]] / h.uploads[f.source[i]]
     down = h.bandwidth_mb_s[f.target[i]] / h.downloads[f.target[i]]
-    return min(up, down)
+    rate: float = min(up, down)
+    return rate
 
 
 @njit(cache=True)  # type: ignore[untyped-decorator]

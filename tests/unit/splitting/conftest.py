@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 import torch
 
@@ -18,6 +20,7 @@ from cosco_splitplace.splitting.network import (
     initialise_weights,
 )
 from cosco_splitplace.splitting.split_network import BRANCHES, CHAIN, SplitNetwork
+from cosco_splitplace.threads import limited_threads
 
 SHAPE = (1, 6, 6)
 
@@ -32,6 +35,13 @@ def _built(operators: tuple[Operator, ...], seed: int) -> torch.nn.Sequential:
     module = build_network(operators)
     initialise_weights(module, torch.Generator().manual_seed(seed))
     return module
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    """Tiny tensors gain nothing from more threads, and waiting for a busy second core takes seconds."""
+    with limited_threads(1):
+        yield
 
 
 @pytest.fixture

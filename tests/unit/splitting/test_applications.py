@@ -28,6 +28,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
             settings.synthetic, train_images=200, held_out_images=100))
 
     monkeypatch.delenv("COSCO_SPLITPLACE_DATA", raising=False)
+    monkeypatch.setattr(applications, "_TRAINING_THREADS", 1)
     monkeypatch.setattr(applications, "application_settings", short)
     monkeypatch.setattr("cosco_splitplace.splitting.datasets.application_settings", short)
     monkeypatch.setattr(profiles, "_measure_in_child", lambda *_: {
@@ -120,3 +121,14 @@ def test_bad_training_arguments_are_refused_before_anything_is_trained(tmp_path:
     with pytest.raises(ConfigurationError, match="a seed of 0 or more"):
         train_applications(tmp_path / "out", seed=-1)
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_damaged_file_is_made_again_but_not_guessed_from(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "apps.json").write_text("{", encoding="utf-8")
+    with pytest.raises(DataFileError, match=r"apps\.json is damaged"):
+        train_applications(tmp_path, applications=["FashionMNIST"])
+    monkeypatch.setattr(applications, "application_names", lambda: ("FashionMNIST",))
+    assert list(read(train_applications(tmp_path))["applications"]) == ["FashionMNIST"]

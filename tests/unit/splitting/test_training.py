@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from cosco_splitplace.splitting.application_settings import TrainingSettings
 from cosco_splitplace.splitting.network import Flatten, Linear, ScalePixels, build_network
-from cosco_splitplace.splitting.split_training import limited_threads
 from cosco_splitplace.splitting.training import accuracy_of, train_classifier
+from cosco_splitplace.threads import limited_threads
 
 SETTINGS = TrainingSettings(steps=60, batch=16, learning_rate=0.05, weight_decay=0.0)
 

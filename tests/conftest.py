@@ -1,0 +1,39 @@
+"""What every test may use: hand-made parts (``made_parts``), and a home of its own for the user's cache."""
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Callable, Tuple
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent / "made"))
+
+Call = Callable[..., Tuple[int, str, str]]
+
+
+@pytest.fixture(autouse=True)
+def own_cache(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Surrogates that a user has trained do not reach the tests, nor the other way round."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.getbasetemp() / "cache"))
+
+
+@pytest.fixture()
+def call(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Call:
+    """``cosco-splitplace ARGUMENTS`` in this process and an empty directory; returns (exit code, output, errors)."""
+    from cosco_splitplace.cli import main
+
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments: object) -> Tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["cosco-splitplace", *map(str, arguments)])
+        capsys.readouterr()
+        try:
+            main()
+            code = 0
+        except SystemExit as end:
+            code = end.code if isinstance(end.code, int) else 1
+        shown = capsys.readouterr()
+        return code, shown.out, shown.err
+
+    return run
