@@ -1,6 +1,7 @@
 """The edge hosts: Table 3's machine types, as many of each as a cluster of N hosts needs, as arrays."""
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Dict, List, Tuple
@@ -71,7 +72,7 @@ def load_cluster(settings: ClusterSettings) -> Cluster:
 
     broker = field(content, "broker", dict, path, REMEDY)
     return Cluster(
-        host_types=tuple(str(types[index]["name"]) for index in chosen),
+        host_types=tuple(field(types[index], "name", str, path, REMEDY) for index in chosen),
         cores=column("cores"),
         mips=column("mips"),
         ram_mb=column("ram_mb"),
@@ -102,7 +103,7 @@ def _positive(table: Dict[str, Any], key: str, path: Path) -> float:
 
 def _power_curve(table: Dict[str, Any], path: Path) -> List[float]:
     curve = field(table, "power_w", list, path, REMEDY)
-    if len(curve) != POWER_POINTS or not all(isinstance(one, (int, float)) and one >= 0 for one in curve):
+    if len(curve) != POWER_POINTS or not all(isinstance(one, (int, float)) and 0 <= one < math.inf for one in curve):
         raise DataFileError(
             f"{path}: 'power_w' of host type {table.get('name')!r} must hold {POWER_POINTS} powers in watts; {REMEDY}"
         )

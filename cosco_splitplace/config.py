@@ -6,6 +6,7 @@ that ``run --config RESULT/settings.toml`` repeats it.
 from __future__ import annotations
 
 import dataclasses
+import math
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -289,6 +290,8 @@ def _coerce(value: Any, hint: Any, origin: str) -> Any:
     if hint in (int, float, bool, str):
         if hint is float and isinstance(value, int) and not isinstance(value, bool):
             return float(value)
+        if hint is float and isinstance(value, float):
+            require(math.isfinite(value), f"{origin} is {value}; it must be a finite number")
         require(
             isinstance(value, hint) and (hint is bool or not isinstance(value, bool)),
             f"{origin} is {value!r}; it must be of type {hint.__name__}",

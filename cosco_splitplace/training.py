@@ -1,7 +1,7 @@
 """Training by running: the bandit by epsilon-greedy exploration, the surrogates on the traces of such runs."""
 from __future__ import annotations
 
-import dataclasses
+import math
 from pathlib import Path
 from typing import Any, Callable, Dict, Optional, Tuple
 
@@ -10,7 +10,7 @@ from .deciders.bandit import TrainingBanditDecider
 from .deciders.bandit_state import BanditState
 from .placement.surrogate import cache_dir, find_surrogate, save_surrogate
 from .placement.traces import TracingPlacer
-from .placement.training import train_surrogate
+from .placement.training import refuse_too_many_hosts, train_surrogate
 from .records import RunResult
 from .simulation import Progress, build_loop, run_loop
 from .threads import limited_threads
@@ -55,6 +55,7 @@ def train_placer(kind: str, settings: Settings, folder: Path, progress: Optional
     folder : where weights and description go.
     progress : called with (stage, done, asked for).
     """
+    refuse_too_many_hosts(settings.cluster.hosts)
     settings = settings.replace(
         run={"decider": "mab-training", "placer": "random", "intervals": settings.surrogate.trace_intervals}
     )
@@ -78,7 +79,8 @@ def train_placer(kind: str, settings: Settings, folder: Path, progress: Optional
 def ensure_surrogate(settings: Settings, progress: Optional[StageProgress] = None) -> Optional[Path]:
     """Train the surrogate that the run needs if there is none for its number of hosts; it is kept in the user's cache.
 
-    The training's world is the run's own, with the training seed, so that it does not depend on which run comes first.
+    It is trained in the default world at the run's number of hosts, with the training seed, so that it does not depend
+    on which run comes first.
 
     Returns
     -------
@@ -87,11 +89,14 @@ def ensure_surrogate(settings: Settings, progress: Optional[StageProgress] = Non
     kind, folder = settings.run.placer, settings.surrogate.weights_dir
     if kind not in SURROGATE_PLACERS or folder or find_surrogate(kind, settings.cluster.hosts, folder):
         return None
-    world = Settings(
-        run=dataclasses.replace(Settings().run, seed=TRAINING_SEED),
-        cluster=Settings().cluster,
-        surrogate=settings.surrogate,
-    ).replace(cluster={"hosts": settings.cluster.hosts}, arrivals={"rate": settings.cluster.hosts * RATE_PER_HOST})
+    hosts, default = settings.cluster.hosts, Settings().cluster.hosts
+    world = Settings(surrogate=settings.surrogate).replace(
+        run={"seed": TRAINING_SEED},
+        cluster={"hosts": hosts},
+        arrivals={"rate": hosts * RATE_PER_HOST},
+        # a larger cluster's interval holds more tasks: about as many traces of tasks for every size
+        surrogate={"trace_intervals": math.ceil(settings.surrogate.trace_intervals * min(1.0, default / hosts))},
+    )
     return train_placer(kind, world, cache_dir(), progress)
 
 

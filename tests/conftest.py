@@ -6,8 +6,11 @@ from pathlib import Path
 from typing import Callable, Tuple
 
 import pytest
+import torch
 
 sys.path.insert(0, str(Path(__file__).parent / "made"))
+
+torch.set_num_threads(1)  # the networks are tiny
 
 Call = Callable[..., Tuple[int, str, str]]
 

@@ -50,15 +50,21 @@ def progress_bar(quiet: bool) -> Iterator[Callable[[str, int, int], None]]:
         TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
         TextColumn("left"), TimeRemainingColumn(),
     )
-    with Progress(*columns, console=errors(), disable=quiet) as bar:
-        stages: Dict[str, Any] = {}
+    bar = Progress(*columns, console=errors(), disable=quiet)
+    stages: Dict[str, Any] = {}
 
-        def report(stage: str, done: int, total: int) -> None:
-            if stage not in stages:
-                stages[stage] = bar.add_task(stage, total=total)
-            bar.update(stages[stage], completed=done, total=total)
+    def report(stage: str, done: int, total: int) -> None:
+        if not stages:
+            bar.start()  # not before: without a stage it would leave an empty line
+        if stage not in stages:
+            stages[stage] = bar.add_task(stage, total=total)
+        bar.update(stages[stage], completed=done, total=total)
 
+    try:
         yield report
+    finally:
+        if stages:
+            bar.stop()
 
 
 def settings_options(command: F) -> F:

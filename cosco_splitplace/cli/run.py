@@ -1,8 +1,10 @@
 """``cosco-splitplace run``: one run, its table and its result folder."""
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Dict, Optional, Tuple
 
 import click
@@ -67,9 +69,10 @@ def run(out: Optional[Path], as_json: bool, no_report: bool, resume: Optional[Pa
         if resume is None and not any(folder.iterdir()):
             folder.rmdir()
         raise
-    if resume is not None:
-        _expect_continuation(folder, result)
-    write_result(result, folder)
+    if resume is None:
+        write_result(result, folder)
+    else:
+        _write_continued(result, folder)
     if not no_report:
         write_report(result, folder, command_line())
     _show(result, folder, as_json, no_report)
@@ -107,7 +110,7 @@ def result_object(result: RunResult, folder: Path) -> Dict[str, Any]:
 
 def _resumed(folder: Path, out: Optional[Path], options: Dict[str, Any]) -> Tuple[Settings, Path]:
     """Settings and folder of the interrupted run in `folder`."""
-    given = sorted(name.replace("overrides", "set") for name, value in options.items() if value)
+    given = sorted(name.replace("overrides", "set") for name, value in options.items() if value not in (None, ()))
     if out is not None or given:
         raise ConfigurationError(
             f"--resume takes its settings from {folder}; leave out {', '.join('--' + one for one in given) or '--out'}"
@@ -119,25 +122,23 @@ def _resumed(folder: Path, out: Optional[Path], options: Dict[str, Any]) -> Tupl
     return settings, folder
 
 
-def _expect_continuation(folder: Path, result: RunResult) -> None:
-    """A run is resumed by repeating it from its seed, which takes seconds; the kept intervals must come out the same.
+def _write_continued(result: RunResult, folder: Path) -> None:
+    """Replace an interrupted run's files by the continued one's.
+
+    A run is resumed by repeating it from its seed, which takes seconds; the kept intervals must come out the same.
 
     Raises
     ------
     DataFileError
-        They do not: another version of the program or of its data made them.
+        They do not: another version of the program, or other data, made them. The folder is left as it was.
     """
-    kept = (folder / INTERVALS_FILE).read_text(encoding="utf-8").splitlines()[1:]
-    from ..evaluation.rows import interval_rows  # late: only resuming needs rows in memory
-
-    again = [str(row["objective"]) for row in interval_rows(result.intervals, result.hosts)][: len(kept)]
-    names = (folder / INTERVALS_FILE).read_text(encoding="utf-8").splitlines()[0].split(",")
-    before = [line.split(",")[names.index("objective")] for line in kept]
-    same = len(before) <= len(result.intervals) and all(
-        (old == "" and new == "nan") or (old != "" and float(old) == float(new)) for old, new in zip(before, again)
-    )
-    if not same:
-        raise DataFileError(
-            f"the intervals kept in {folder} do not come out again: they were made by another version or other data; "
-            "start a new run with: cosco-splitplace run --config " + str(folder / SETTINGS_FILE)
-        )
+    with TemporaryDirectory(prefix=".resumed-", dir=folder) as name:
+        write_result(result, Path(name))
+        kept = (folder / INTERVALS_FILE).read_text(encoding="utf-8")
+        if not (Path(name) / INTERVALS_FILE).read_text(encoding="utf-8").startswith(kept):
+            raise DataFileError(
+                f"the intervals kept in {folder} do not come out again: another version or other data made them; "
+                f"start a new run with: cosco-splitplace run --config {folder / SETTINGS_FILE}"
+            )
+        for path in sorted(Path(name).iterdir()):
+            os.replace(path, folder / path.name)

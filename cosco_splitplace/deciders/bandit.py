@@ -24,6 +24,9 @@ class BanditDecider(Decider):
 
     def __init__(self, setup: DeciderSetup) -> None:
         self.settings: BanditSettings = setup.settings.bandit
+        for application in setup.applications.values():
+            for split in ARMS:
+                application.split(split)
         if self.settings.state_file == UNTRAINED:
             self.bandit = untrained_state(setup)
         else:

@@ -36,6 +36,9 @@ class RandomDecider(Decider):
     """Layer or semantic split with equal probability (the R of R+D)."""
 
     def __init__(self, setup: DeciderSetup) -> None:
+        for application in setup.applications.values():
+            for split in (LAYER, SEMANTIC):
+                application.split(split)
         self._generator = setup.generator
 
     def decide(self, tasks: Sequence[Task], interval: int) -> List[Decision]:

@@ -73,7 +73,7 @@ def _explicit_folder(out: Path) -> Path:
     except (FileExistsError, NotADirectoryError):
         raise ResultExistsError(
             f"{out} exists already and results are never overwritten; give another --out, "
-            "or go on with an interrupted comparison by --resume"
+            "or go on with an interrupted one by --resume"
         ) from None
     return out
 

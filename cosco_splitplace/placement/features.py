@@ -19,6 +19,7 @@ from .port import WAIT, PlacementProblem
 HOST_FEATURES = 4
 FRAGMENT_FEATURES = 3
 DECISION_FEATURES = 2
+EMPTY = WAIT - 1
 
 
 @dataclass(frozen=True)
@@ -75,13 +76,13 @@ def encode(problem: PlacementProblem, settings: Settings, decision_aware: bool) 
         ],
         axis=1,
     )
-    placement = one_hot(problem.current, blocks, slots, cluster.n_hosts)
+    current = slot_hosts(problem.current, blocks, slots)
     demand = torch.from_numpy((fragment_mips / cluster.mips).astype(np.float32))
     return Encoding(
         constant=torch.from_numpy(constant.astype(np.float32)),
-        placement=placement,
+        placement=one_hot(current, cluster.n_hosts),
         demand=demand,
-        elsewhere=demand_elsewhere(one_hot(problem.current, blocks, slots, cluster.n_hosts, queued=0.0), demand),
+        elsewhere=demand_elsewhere(one_hot(current, cluster.n_hosts, queued=0.0), demand),
         n_fragments=n,
     )
 
@@ -122,15 +123,20 @@ def shuffle_slots(constant: torch.Tensor, slots: torch.Tensor) -> torch.Tensor:
     )
 
 
-def one_hot(
-    hosts: IntArray, blocks: int, slots: int, n_hosts: int, queued: Optional[float] = None
-) -> torch.Tensor:
-    """`hosts` (n_fragments,) as rows (blocks, slots, n_hosts): one-hot where placed, zero where a slot is empty.
+def slot_hosts(hosts: IntArray, blocks: int, slots: int) -> torch.Tensor:
+    """`hosts` (n_fragments,) by slot, (n_blocks, n_slots); EMPTY where there is no fragment."""
+    padded = np.full(blocks * slots, EMPTY)
+    padded[: len(hosts)] = hosts
+    return torch.from_numpy(padded.reshape(blocks, slots))
 
-    A fragment that waits gets a row of `queued` everywhere; default 1 / n_hosts.
+
+def one_hot(hosts: torch.Tensor, n_hosts: int, queued: Optional[float] = None) -> torch.Tensor:
+    """Each slot's host (n_blocks, n_slots) as a row, (n_blocks, n_slots, n_hosts).
+
+    One-hot where a fragment is placed, zero in an empty slot, and `queued` everywhere where a fragment waits; default
+    1 / n_hosts.
     """
-    rows = np.zeros((blocks * slots, n_hosts), dtype=np.float32)
-    placed = np.flatnonzero(hosts != WAIT)
-    rows[placed, hosts[placed]] = 1.0
-    rows[np.flatnonzero(hosts == WAIT)] = 1.0 / n_hosts if queued is None else queued
-    return torch.from_numpy(rows).reshape(blocks, slots, n_hosts)
+    rows = torch.nn.functional.one_hot(hosts.clamp(min=0), n_hosts).float()
+    rows[hosts == WAIT] = 1.0 / n_hosts if queued is None else queued
+    rows[hosts == EMPTY] = 0.0
+    return rows

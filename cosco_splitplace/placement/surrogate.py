@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Dict, List, Optional, Tuple
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
 from torch import nn
@@ -129,7 +130,9 @@ def load_surrogate(kind: str, n_hosts: int, weights_dir: str) -> Surrogate:
             f"{path} holds a {found[1]} surrogate for {found[0]} hosts, the run needs {kind} for {n_hosts}; "
             f"train one with: {command}"
         )
-    hidden = tuple(int(one) for one in checked(description, "hidden", list, path, command))
+    hidden = tuple(checked(description, "hidden", list, path, command))
+    if not hidden or not all(isinstance(one, int) and one >= 1 for one in hidden):
+        raise DataFileError(f"{path}: 'hidden' is {list(hidden)}, expected layer sizes; make it again with: {command}")
     weights_path = path.parent / Path(checked(description, "weights", str, path, command)).name
     try:
         weights = weights_path.read_bytes()
@@ -140,6 +143,9 @@ def load_surrogate(kind: str, n_hosts: int, weights_dir: str) -> Surrogate:
     surrogate = Surrogate(n_hosts, hidden)
     try:
         surrogate.load_state_dict(load_tensors(weights))
-    except RuntimeError as error:
-        raise DataFileError(f"{weights_path} does not fit its description: {error}; run: {command}") from error
+    except (RuntimeError, SafetensorError) as error:
+        reason = " ".join(str(error).split())
+        raise DataFileError(f"{weights_path} does not fit its description ({reason}); run: {command}") from error
+    if not all(bool(torch.isfinite(one).all()) for one in surrogate.parameters()):
+        raise DataFileError(f"{weights_path} holds weights that are no finite numbers; run: {command}")
     return surrogate

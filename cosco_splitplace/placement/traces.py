@@ -16,6 +16,7 @@ from .features import (
     encode,
     one_hot,
     shuffle_slots,
+    slot_hosts,
 )
 from .heuristics import HeuristicPlacer, LeastLoadedPlacer, RandomPlacer
 from .port import PlacementProblem, Placer, PlacerSetup
@@ -24,40 +25,45 @@ from .surrogate import Surrogate
 
 @dataclass(frozen=True)
 class Trace:
-    """Inputs and objectives: (n_rows, n_constant), (n_rows, n_slots, n_hosts), (n_rows,) and (n_rows,)."""
+    """Inputs and objectives: (n_rows, n_constant), (n_rows, n_slots), (n_rows,) and (n_rows,).
+
+    ``hosts`` holds each slot's host, WAIT or EMPTY: its one-hot rows are made when they are needed, as all of them
+    together would fill the memory.
+    """
 
     constant: torch.Tensor
-    placement: torch.Tensor
+    hosts: torch.Tensor
     contention: torch.Tensor
     objective: torch.Tensor
 
     def error(self, surrogate: Surrogate) -> torch.Tensor:
         """The surrogate's mean squared error (eq. 11)."""
-        predicted = surrogate(self.constant, self.placement, self.contention)
+        predicted = surrogate(self.constant, one_hot(self.hosts, surrogate.n_hosts), self.contention)
         return torch.nn.functional.mse_loss(predicted, self.objective)
 
     def rows(self, rows: torch.Tensor) -> "Trace":
         """Some rows of it."""
-        return Trace(self.constant[rows], self.placement[rows], self.contention[rows], self.objective[rows])
+        return Trace(self.constant[rows], self.hosts[rows], self.contention[rows], self.objective[rows])
 
     def with_slots(self, slots: torch.Tensor) -> "Trace":
         """The same with the fragments in the order `slots`, which means nothing to the objective."""
-        return replace(self, constant=shuffle_slots(self.constant, slots), placement=self.placement[:, slots])
+        return replace(self, constant=shuffle_slots(self.constant, slots), hosts=self.hosts[:, slots])
 
     def without_decisions(self) -> "Trace":
         """The same as GOBI sees it."""
         constant = self.constant.clone()
-        constant[:, -self.placement.shape[2] * DECISION_FEATURES :] = 0.0
+        constant[:, -self.hosts.shape[1] * DECISION_FEATURES :] = 0.0
         return replace(self, constant=constant)
 
 
 def carried_out(encoding: Encoding, placement: IntArray, objective: float) -> Trace:
     """The rows of one interval: its state and decisions with the placement that was carried out, and its outcome."""
     blocks, slots, n_hosts = encoding.placement.shape
-    placed = one_hot(placement, blocks, slots, n_hosts, queued=0.0)
+    hosts = slot_hosts(placement, blocks, slots)
+    placed = one_hot(hosts, n_hosts, queued=0.0)
     return Trace(
         constant=encoding.constant,
-        placement=one_hot(placement, blocks, slots, n_hosts),
+        hosts=hosts,
         contention=contention(placed, demand_elsewhere(placed, encoding.demand), encoding.demand),
         objective=torch.full((blocks,), objective),
     )

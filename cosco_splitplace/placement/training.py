@@ -15,6 +15,15 @@ BATCH = 64
 HELD_OUT = 5  # every fifth row
 
 
+def refuse_too_many_hosts(n_hosts: int) -> None:
+    """Refuse a cluster for which a fully connected surrogate is out of proportion."""
+    require(
+        n_hosts <= MOST_HOSTS,
+        f"a fully connected surrogate for {n_hosts} hosts would have {n_hosts * n_hosts:,} placement features; it is "
+        f"offered up to {MOST_HOSTS} hosts: use --placer least-loaded for larger clusters",
+    )
+
+
 def train_surrogate(
     kind: str,
     n_hosts: int,
@@ -41,11 +50,7 @@ def train_surrogate(
     The surrogate, and figures about its training: rows, errors, and the objective's variance on the held-out rows
     (what the error would be if it always predicted the mean).
     """
-    require(
-        n_hosts <= MOST_HOSTS,
-        f"a fully connected surrogate for {n_hosts} hosts would have {n_hosts * n_hosts:,} placement features; it is "
-        f"offered up to {MOST_HOSTS} hosts: use --placer least-loaded for larger clusters",
-    )
+    refuse_too_many_hosts(n_hosts)
     if kind != DASO:
         trace = trace.without_decisions()
     rows = torch.arange(len(trace.objective))
@@ -64,7 +69,8 @@ def train_surrogate(
             loss.backward()  # type: ignore[no-untyped-call]
             optimiser.step()
         with torch.no_grad():
-            error = float(trace.rows(held_out).error(surrogate))
+            parts = torch.split(held_out, BATCH)  # all at once, the one-hot rows of a large cluster fill the memory
+            error = sum(float(trace.rows(one).error(surrogate)) * len(one) for one in parts) / len(held_out)
         if error < best:
             best, best_weights = error, {key: value.clone() for key, value in surrogate.state_dict().items()}
         if progress is not None:

@@ -98,19 +98,21 @@ def read_trace(mobility_file: str = "") -> MobilityTrace:
     """
     path = data_path(mobility_file, SHIPPED)
     try:
-        table = pd.read_csv(io.BytesIO(path.read_bytes()), compression="gzip" if path.name.endswith(".gz") else None)
+        table = pd.read_csv(
+            io.BytesIO(path.read_bytes()), compression="gzip" if path.name.endswith(".gz") else None, dtype=float
+        )
     except FileNotFoundError:
         raise DataFileError(f"{path} is missing; make it again with: {REMEDY}") from None
     except (OSError, EOFError, ValueError) as error:
         raise DataFileError(f"{path} is damaged ({error}); make it again with: {REMEDY}") from error
     if list(table.columns) != COLUMNS:
         raise DataFileError(f"{path} has columns {list(table.columns)}, expected {COLUMNS}; make it with: {REMEDY}")
-    intervals, hosts = int(table["interval"].max()) + 1, int(table["host"].max()) + 1
-    table = table.sort_values(["interval", "host"])
-    latency = table["latency_factor"].to_numpy(float)
-    share = table["bandwidth_share"].to_numpy(float)
-    complete = len(table) == intervals * hosts and not table.duplicated(["interval", "host"]).any()
-    if not (complete and bool(np.all(latency >= 1)) and bool(np.all((share > 0) & (share <= 1)))):
+    rows = table.sort_values(["interval", "host"]).to_numpy(float)  # (n_intervals * n_hosts, 4)
+    intervals, hosts = len(np.unique(rows[:, 0])), len(np.unique(rows[:, 1]))
+    latency, share = rows[:, 2], rows[:, 3]
+    complete = len(rows) > 0 and np.array_equal(rows[:, :2], np.indices((intervals, hosts)).reshape(2, -1).T)
+    possible = np.isfinite(latency) & (latency >= 1) & (share > 0) & (share <= 1)
+    if not (complete and possible.all()):
         raise DataFileError(
             f"{path} must hold one row for each interval and host, latency factors from 1 and bandwidth shares in "
             f"(0, 1]; make it again with: {REMEDY}"

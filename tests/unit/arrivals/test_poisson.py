@@ -77,7 +77,7 @@ def test_the_same_seed_gives_the_same_tasks_and_another_one_others() -> None:
 
 @pytest.mark.parametrize("scale", [0.5, 1.0, 2.0])
 def test_a_scale_that_leaves_no_deadline_is_refused(scale: float) -> None:
-    with pytest.raises(ConfigurationError, match="'C' has deadline_scale_intervals .* give l above 2"):
+    with pytest.raises(ConfigurationError, match=r"'C' has deadline_scale_intervals .* give l above 2"):
         PoissonArrivals(ArrivalSettings(), {"C": made_application("C", scale)}, np.random.default_rng(0))
 
 

@@ -175,7 +175,7 @@ def test_migration() -> None:
     engine.advance(5.5)  # each has done 2000 MI
     engine.migrate(0, 1)
     engine.advance(10.0)
-    ids, hosts, left, movable = engine.active_fragments()
+    _, hosts, left, movable = engine.active_fragments()
     assert (hosts.tolist(), movable.tolist()) == ([0, 0], [False, True])
     assert left == pytest.approx([8000, 10_000 - 2000 - 4500])  # the one that stays has the host to itself
     assert engine.host_state()[1] == pytest.approx([500, 200, 0])  # held on both hosts

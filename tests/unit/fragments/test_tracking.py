@@ -13,7 +13,9 @@ from cosco_splitplace.pipeline.plan import make_plan
 from cosco_splitplace.records import DELIVERED, FINISHED, MIGRATED, Fragment, FragmentEvent
 
 
-def enter(tracker: WorkflowTracker, task_id: int, split: str, first_id: int, now_s: float = 0.0) -> Tuple[Fragment, ...]:
+def enter(
+    tracker: WorkflowTracker, task_id: int, split: str, first_id: int, now_s: float = 0.0
+) -> Tuple[Fragment, ...]:
     task = made_task(task_id)
     fragments = make_fragments(task, made_application().split(split), FragmentSettings(), first_id)
     tracker.add(task, fragments, make_plan(fragments), now_s)
