@@ -22,6 +22,7 @@ else:
     import tomli as tomllib
 
 S = TypeVar("S")
+MOST_TASKS = 1_000_000  # an interval; more would fill any memory
 
 
 def setting(default: Any, help_text: str) -> Any:
@@ -77,6 +78,7 @@ class ArrivalSettings:
 
     def __post_init__(self) -> None:
         require(self.rate >= 0, f"arrivals.rate is {self.rate}; give 0 or more tasks an interval")
+        require(self.rate <= MOST_TASKS, f"arrivals.rate is {self.rate}; give at most {MOST_TASKS:,} tasks an interval")
         require(self.batch_min >= 1, f"arrivals.batch_min is {self.batch_min}; give at least 1 image")
         require(
             self.batch_max >= self.batch_min,
@@ -163,12 +165,10 @@ class SurrogateSettings:
     fine_tune_rate: float = setting(
         1e-4, "AdamW's learning rate in fine-tuning after every interval (Algorithm 1, line 14); 0: none"
     )
-    search_rate: float = setting(
-        0.1, "eta: step of the placement search (eq. 12); our own choice, as at the paper's 1e-3 it moves nothing"
-    )
-    search_steps: int = setting(30, "most steps of the placement search (our own choice)")
+    search_rate: float = setting(1e-3, "eta: step of the placement search (eq. 12; section 6.6: 1e-3)")
+    search_steps: int = setting(200, "most steps of the placement search (our own choice)")
     search_tolerance: float = setting(
-        0.01, "the search ends when a step moves the placement by less than this (L2 norm; our own choice)"
+        1e-3, "the search ends when a step moves the placement by less than this (L2 norm; our own choice)"
     )
     migrate: bool = setting(True, "let running fragments be moved")
     trace_intervals: int = setting(5000, "intervals of execution traces that 'train placer' learns from")

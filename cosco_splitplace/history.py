@@ -42,6 +42,15 @@ class History:
     fragments: List[Fragment] = field(default_factory=list)
     input_link_mb: Dict[int, float] = field(default_factory=dict)
 
+    def forget_unfinished(self) -> None:
+        """Drop what an interval that was interrupted has left here."""
+        done = len(self.intervals)
+        self.outcomes = [one for one in self.outcomes if one.left_interval < done]
+        kept = sum(one.arrival_interval < done for one in self.tasks)
+        known = {one.task_id for one in self.tasks[:kept]}
+        self.fragments = [one for one in self.fragments if one.task_id in known]
+        del self.tasks[kept:], self.decisions[kept:], self.usage[done:], self.placed[done:]
+
     def hosts(self, cluster: Cluster) -> HostHistory:
         """The hosts' side of it."""
 

@@ -104,6 +104,7 @@ def run_loop(loop: Loop, model: str = "", progress: Optional[Progress] = None) -
     except KeyboardInterrupt:
         if not loop.history.intervals:
             raise
+        loop.history.forget_unfinished()
         logger.warning("interrupted after %d of %d intervals", len(loop.history.intervals), total)
         return _result(loop, model)
     result = _result(loop, model)

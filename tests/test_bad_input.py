@@ -78,9 +78,9 @@ NAMES: List[Tuple[Tuple[Any, ...], Tuple[str, ...]]] = [
 
 NUMBERS: List[Tuple[Tuple[Any, ...], Tuple[str, ...]]] = [
     (("--rate", "-1"), ("arrivals.rate is -1.0; give 0 or more",)),
-    (("--rate", "nan"), ("arrivals.rate", "rate")),
-    (("--rate", "inf"), ("rate",)),
-    (("--rate", "1e300"), ("rate",)),
+    (("--rate", "nan"), ("[arrivals] rate is nan; it must be a finite number",)),
+    (("--rate", "inf"), ("[arrivals] rate is inf; it must be a finite number",)),
+    (("--rate", "1e300"), ("arrivals.rate is 1e+300; give at most 1,000,000 tasks an interval",)),
     (("--hosts", "0"), ("cluster.hosts is 0; give at least 1 host",)),
     (("--hosts", "-3"), ("cluster.hosts is -3",)),
     (("--hosts", "three"), ("three",)),

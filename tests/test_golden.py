@@ -55,5 +55,5 @@ def test_golden_run(split: str) -> None:
 def test_the_golden_runs_say_something(split: str) -> None:
     tasks = stored(f"{split}-tasks")
     assert len(tasks) >= 4
-    assert any(float(one["wait_s"]) > 0 for one in tasks)
+    assert any(float(one["wait_s"]) > 0 for one in tasks) == (split == "layer")  # branches are ready when they arrive
     assert len({one["response_intervals"] for one in tasks}) > 1

@@ -59,11 +59,16 @@ def compare(
     for one in {one.settings.run.placer: one for one in planned}.values():
         prepare_placer(one.settings, as_json)
     folder = resume if resume is not None else new_result_folder(out, "compare")
-    with progress_bar(as_json) as report:
-        comparison = run_experiments(
-            names, numbers, settings, folder, jobs,
-            lambda done, total, _: report("runs", done, total), command=command_line(),
-        )
+    try:
+        with progress_bar(as_json) as report:
+            comparison = run_experiments(
+                names, numbers, settings, folder, jobs,
+                lambda done, total, _: report("runs", done, total), command=command_line(),
+            )
+    except BaseException:
+        if resume is None and not any(folder.iterdir()):
+            folder.rmdir()
+        raise
     if as_json:
         print_json(comparison_object(comparison))
     elif len(comparison.frame):

@@ -25,7 +25,7 @@ def golden_run(split: str) -> RunResult:
         Settings().replace(
             run={"decider": split, "placer": "least-loaded", "intervals": 8, "seed": 3},
             cluster={"hosts": 10},
-            arrivals={"rate": 2.0, "batch_max": 24_000},
+            arrivals={"rate": 4.0, "batch_max": 24_000},
         )
     )
 

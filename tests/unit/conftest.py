@@ -14,6 +14,6 @@ def short_run() -> RunResult:
     settings = Settings().replace(
         run={"decider": "random", "placer": "least-loaded", "intervals": 24, "seed": 1},
         cluster={"hosts": 10},
-        arrivals={"rate": 1.5},
+        arrivals={"rate": 4.0},
     )
     return simulate(settings)

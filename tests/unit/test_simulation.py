@@ -16,7 +16,7 @@ from cosco_splitplace.records import IntArray, RunResult
 from cosco_splitplace.simulation import build_loop, run_loop, simulate
 
 SETTINGS = Settings().replace(
-    run={"decider": "semantic", "placer": "least-loaded", "intervals": 6, "seed": 2},
+    run={"decider": "semantic", "placer": "least-loaded", "intervals": 6, "seed": 3},
     cluster={"hosts": 10},
     arrivals={"rate": 2.0},
 )
@@ -192,3 +192,21 @@ def test_progress_is_told_every_interval() -> None:
     told: List[Any] = []
     simulate(SETTINGS, progress=lambda done, total: told.append((done, total)))
     assert told == [(number, 6) for number in range(1, 7)]
+
+
+def test_ctrl_c_while_an_interval_is_being_recorded(monkeypatch: pytest.MonkeyPatch) -> None:
+    from cosco_splitplace import loop as loop_module
+
+    made = build_loop(SETTINGS)
+    record = loop_module.IntervalRecord
+
+    def press(**values: Any) -> Any:
+        if values["interval"] == 2:
+            raise KeyboardInterrupt
+        return record(**values)
+
+    monkeypatch.setattr(loop_module, "IntervalRecord", press)
+    result = run_loop(made)
+    assert result.intervals_done == 2 and result.hosts.cpu_utilisation.shape == (2, 10)
+    assert {one.left_interval for one in result.outcomes} <= {0, 1}
+    assert sum(one.left for one in result.intervals) == len(result.outcomes) == result.metrics["finished"]

@@ -20,7 +20,7 @@ WALL_CLOCK = {"timing.csv", "timing.json"}
 
 
 def environment(**more: str) -> Dict[str, str]:
-    return {**os.environ, "PYTHONPATH": str(MADE), **more}
+    return {**os.environ, "PYTHONPATH": str(MADE), "OMP_NUM_THREADS": "1", **more}
 
 
 def finish(arguments: List[str], folder: Path) -> "subprocess.CompletedProcess[str]":

@@ -11,8 +11,8 @@ from made_parts import made_cluster, made_problem, random_problem
 
 from cosco_splitplace.config import Settings, SurrogateSettings
 from cosco_splitplace.placement import WAIT, PlacementProblem
-from cosco_splitplace.placement.features import encode
 from cosco_splitplace.placement.feasibility import enforce
+from cosco_splitplace.placement.features import encode
 from cosco_splitplace.placement.search import Search
 from cosco_splitplace.placement.surrogate import Surrogate
 
