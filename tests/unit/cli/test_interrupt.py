@@ -24,14 +24,14 @@ def environment(**more: str) -> Dict[str, str]:
 
 
 def finish(arguments: List[str], folder: Path) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(  # noqa: S603
+    return subprocess.run(
         COMMAND + arguments, cwd=folder, env=environment(), capture_output=True, text=True, timeout=120, check=False
     )
 
 
 def interrupt(arguments: List[str], folder: Path, interval: int = 3) -> "tuple[int, str, str]":
     mark = folder / f"mark-{interval}"
-    process = subprocess.Popen(  # noqa: S603
+    process = subprocess.Popen(
         COMMAND + arguments, cwd=folder, env=environment(SLOW_MARK=str(mark), SLOW_INTERVAL=str(interval)),
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip

@@ -112,7 +112,7 @@ def test_the_module_is_the_command(tmp_path: Path) -> None:
         sys.executable, "-m", "cosco_splitplace", "run", "--json", "--decider", "layer", "--placer", "least-loaded",
         "--hosts", "10", "--rate", "1.5", "--intervals", "3", "--no-report",
     ]  # fmt: skip
-    done = subprocess.run(arguments, cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False)  # noqa: S603
+    done = subprocess.run(arguments, cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
     assert set(found["metrics"]) == {one.name for one in METRICS}
