@@ -7,7 +7,7 @@ import click
 
 from .. import __version__
 from ..errors import SplitPlaceError
-from .common import errors
+from .common import INTERRUPTED, errors
 from .compare import compare
 from .inspect import inspect
 from .listing import list_command
@@ -15,8 +15,6 @@ from .mobility import mobility
 from .run import run
 from .split import split
 from .train import train
-
-INTERRUPTED = 130  # what shells give for an end by Ctrl-C
 
 
 @click.group(

@@ -19,6 +19,7 @@ from ..evaluation.models import resolve_model
 from ..training import ensure_surrogate
 
 F = TypeVar("F", bound=Callable[..., Any])
+INTERRUPTED = 130  # the exit code that shells give for an end by Ctrl-C
 NARROWEST = 100  # columns: what tables need where there is no terminal to ask
 
 

@@ -16,6 +16,7 @@ from ..evaluation.seeds import parse_seeds
 from ..evaluation.summaries import seeds_by_model, summarise
 from ..evaluation.tables import application_comparison_table, comparison_table
 from .common import (
+    INTERRUPTED,
     build_settings,
     command_line,
     errors,
@@ -27,7 +28,6 @@ from .common import (
 )
 
 PAPER_MODELS = "SplitPlace,M+G,S+G,L+G,R+D"
-INTERRUPTED = 130
 
 
 @click.command()

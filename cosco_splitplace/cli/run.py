@@ -19,6 +19,7 @@ from ..evaluation.tables import application_table, summary_table
 from ..records import RunResult
 from ..simulation import simulate
 from .common import (
+    INTERRUPTED,
     build_settings,
     command_line,
     errors,
@@ -31,7 +32,6 @@ from .common import (
 )
 
 INTERVALS_FILE = "intervals.csv"
-INTERRUPTED = 130
 
 
 @click.command()

@@ -36,6 +36,31 @@ def assign_by_score(scores: FloatArray, ram_mb: FloatArray, free_ram_mb: FloatAr
 
 
 @njit(cache=True)  # type: ignore[untyped-decorator]
+def assign_apart(scores: FloatArray, ram_mb: FloatArray, free_ram_mb: FloatArray) -> IntArray:
+    """As `assign_by_score`, but a host is given twice only where no other has room.
+
+    `free_ram_mb` is brought up to date.
+    """
+    hosts = np.full(len(ram_mb), WAIT)
+    taken = np.zeros(len(free_ram_mb), dtype=np.bool_)
+    for i in range(len(ram_mb)):
+        best = WAIT
+        for host in range(len(free_ram_mb)):
+            if free_ram_mb[host] < ram_mb[i]:
+                continue
+            first = best == WAIT
+            if first or (taken[best] and not taken[host]) or (
+                taken[best] == taken[host] and scores[i, host] > scores[i, best]
+            ):
+                best = host
+        hosts[i] = best
+        if best != WAIT:
+            free_ram_mb[best] -= ram_mb[i]
+            taken[best] = True
+    return hosts
+
+
+@njit(cache=True)  # type: ignore[untyped-decorator]
 def assign_least_loaded(
     running: IntArray, demand: FloatArray, ram_mb: FloatArray, free_ram_mb: FloatArray
 ) -> IntArray:

@@ -6,19 +6,18 @@ sign is explicit: **f is maximised**, the search climbs.
 from __future__ import annotations
 
 import math
-from typing import List
 
 import numpy as np
 import torch
 
 from ..config import SurrogateSettings
 from ..records import BoolArray, FloatArray, IntArray
+from .feasibility import assign_apart
 from .features import Encoding, contention
 from .port import WAIT
 from .surrogate import Surrogate
 
 ROUNDS = 16  # most rounds of rounding; our own choice: more cost time, fewer see less of what was just placed
-LAST_RESORT = 1e3  # past any entry of a row: a host of the same round is taken only where no other has room
 
 class Search:
     """One decision's search: first the relaxed placement climbs, then its rows are rounded.
@@ -76,16 +75,8 @@ class Search:
         hosts[movable] = best[movable]
         self._commit(placed, hosts)
         for part in np.array_split(queued, max(1, min(len(queued), ROUNDS))):
-            rows = self._climbed().reshape(-1, n_hosts).numpy()
-            taken: List[int] = []
-            for i in part:
-                scores = np.where(free >= ram_mb[i], rows[i].astype(float), -np.inf)
-                scores[taken] -= LAST_RESORT  # another one of this round is there
-                host = int(scores.argmax())
-                if np.isfinite(scores[host]):
-                    hosts[i] = host
-                    free[host] -= ram_mb[i]
-                    taken.append(host)
+            rows = self._climbed().reshape(-1, n_hosts)[part].double().numpy()
+            hosts[part] = assign_apart(rows, ram_mb[part], free)
             self._commit(part, hosts)
         return hosts
 
