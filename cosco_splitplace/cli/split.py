@@ -58,9 +58,9 @@ def split_table(written: WrittenSplit) -> Table:
         title_justify="left",
     )
     columns = {
-        "multiply_adds": "multiply-adds an image", "parameters": "parameters", "input_bytes": "bytes in",
-        "output_bytes": "bytes out", "ram_base_mb": "RAM (MB)", "ram_per_image_kb": "+ RAM an image (kB)",
-        "seconds_per_1000_images": "s for 1,000 images",
+        "multiply_adds": "MACs an image", "parameters": "parameters", "input_bytes": "bytes in",
+        "output_bytes": "bytes out", "ram_base_mb": "RAM (MB)", "ram_per_image_kb": "+ kB an image",
+        "seconds_per_1000_images": "s for 1,000",
     }
     table.add_column("fragment", justify="right")
     for header in columns.values():

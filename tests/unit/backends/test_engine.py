@@ -216,9 +216,9 @@ def test_a_reservation_makes_the_others_swap_before_it_runs() -> None:
     engine = make_engine(made_cluster(), swap_penalty=2.0)
     launch(engine, 0, 0, work_mi=4000.0, ram_mb=1000.0)
     engine.advance(2.5)
-    launch(engine, 1, 0, ram_mb=500.0, input_mb=100.0)  # on its way until 14: the host swaps at 1.5 times
+    launch(engine, 1, 0, work_mi=7000.0, ram_mb=500.0, input_mb=100.0)  # on its way until 14: 1.5 times the RAM
     engine.advance(6.5)
-    assert engine.active_fragments()[2][0] == pytest.approx(4000 - 1000 - 4 * 500)
+    assert engine.active_fragments()[2] == pytest.approx([4000 - 1000 - 4 * 500, 7000])
 
 
 def test_exactly_full_memory_does_not_swap() -> None:

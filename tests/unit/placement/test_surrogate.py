@@ -54,7 +54,7 @@ class TestFile:
         assert first.hidden == (8, 4) and json.loads(path.read_text())["origin"] == {"made": "here"}
 
     def test_none_says_how_to_train_one(self, tmp_path: Path) -> None:
-        with pytest.raises(DataFileError, match=r"no daso surrogate is trained for 7 hosts .* --placer daso --hosts 7"):
+        with pytest.raises(DataFileError, match=r"no daso surrogate is trained for 7 hosts .*--placer daso --hosts 7"):
             load_surrogate("daso", 7, str(tmp_path))
 
     def test_another_cluster_or_kind_is_refused(self, tmp_path: Path) -> None:
