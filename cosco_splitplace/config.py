@@ -165,6 +165,9 @@ class SurrogateSettings:
     fine_tune_rate: float = setting(
         1e-4, "AdamW's learning rate in fine-tuning after every interval (Algorithm 1, line 14); 0: none"
     )
+    placement_decay: float = setting(
+        300.0, "AdamW's weight decay for the weights of the flattened placement (our own choice: 30 % a step at 1e-3)"
+    )
     search_rate: float = setting(1e-3, "eta: step of the placement search (eq. 12; section 6.6: 1e-3)")
     search_steps: int = setting(200, "most steps of the placement search (our own choice)")
     search_tolerance: float = setting(
@@ -191,6 +194,12 @@ class SurrogateSettings:
         require(
             self.fine_tune_rate >= 0, f"surrogate.fine_tune_rate is {self.fine_tune_rate}; give 0 or a positive number"
         )
+        for name in ("learning_rate", "fine_tune_rate"):
+            require(
+                0 <= getattr(self, name) * self.placement_decay < 1,
+                f"surrogate.{name} is {getattr(self, name)} and placement_decay {self.placement_decay:g}: their "
+                "product must be from 0 to below 1, or the decay overshoots and the weights explode",
+            )
         for name in ("search_steps", "trace_intervals", "epochs"):
             require(getattr(self, name) >= 1, f"surrogate.{name} is {getattr(self, name)}; give at least 1")
 

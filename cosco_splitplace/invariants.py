@@ -115,7 +115,8 @@ def check_capacities(result: RunResult, cluster: Cluster) -> None:
         "CPU": np.all(hosts.work_mi <= cluster.mips * span * within + SMALLEST),
         "uplink": np.all(hosts.sent_mb <= hosts.bandwidth_mb_s * span * within + SMALLEST),
         "downlink": np.all(hosts.received_mb <= hosts.bandwidth_mb_s * span * within + SMALLEST),
-        "broker's link": np.all(hosts.broker_sent_mb <= cluster.broker_link_mb_s * span * within + SMALLEST),
+        "broker's uplink": np.all(hosts.broker_sent_mb <= cluster.broker_link_mb_s * span * within + SMALLEST),
+        "broker's downlink": np.all(hosts.broker_received_mb <= cluster.broker_link_mb_s * span * within + SMALLEST),
         "RAM": np.all(
             hosts.ram_used_mb <= cluster.ram_mb * result.settings.engine.ram_overcommit * within + SMALLEST
         ),

@@ -83,8 +83,10 @@ def read_state(state_file: str, applications: Sequence[str]) -> BanditState:
         rewards=_table(content, "rewards", path),
         counts=_table(content, "counts", path).astype(np.int64),
     )
-    if min(state.layer_estimates.values()) < 0 or state.counts.min() < 0 or state.intervals < 0:
-        raise DataFileError(f"{path} holds negative times or counts; make it again with: {REMEDY}")
+    if min(*state.layer_estimates.values(), state.counts.min(), state.intervals, state.threshold) < 0:
+        raise DataFileError(f"{path} holds negative times, counts or rho; make it again with: {REMEDY}")
+    if not 0 <= state.epsilon <= 1:
+        raise DataFileError(f"{path}: epsilon is {state.epsilon}, expected 0 to 1; make it again with: {REMEDY}")
     return state
 
 

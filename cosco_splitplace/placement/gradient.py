@@ -31,7 +31,8 @@ class GradientPlacer(Placer):
         self._settings = setup.settings
         self._search = setup.settings.surrogate
         self.surrogate = load_surrogate(self.kind, setup.cluster.n_hosts, self._search.weights_dir)
-        self._optimiser = torch.optim.AdamW(self.surrogate.parameter_groups(), lr=self._search.fine_tune_rate)
+        groups = self.surrogate.parameter_groups(self._search.placement_decay)
+        self._optimiser = torch.optim.AdamW(groups, lr=self._search.fine_tune_rate)
         self._encoding: Optional[Encoding] = None
         self._predicted = math.nan
         self._steps = 0

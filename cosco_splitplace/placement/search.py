@@ -73,6 +73,8 @@ class Search:
         placed, queued = np.flatnonzero(current != WAIT), np.flatnonzero(current == WAIT)
         best = self.placement.reshape(-1, n_hosts)[: len(current)].argmax(dim=1).numpy()
         hosts[movable] = best[movable]
+        moving = hosts != current
+        np.subtract.at(free, hosts[moving], ram_mb[moving])
         self._commit(placed, hosts)
         for part in np.array_split(queued, max(1, min(len(queued), ROUNDS))):
             rows = self._climbed().reshape(-1, n_hosts)[part].double().numpy()

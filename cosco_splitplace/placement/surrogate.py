@@ -20,7 +20,6 @@ from .features import constant_size
 
 GOBI = "gobi"
 DASO = "daso"
-PLACEMENT_DECAY = 300.0  # our own choice: at a learning rate of 1e-3, 30 % a step
 PRICE_START = -4.0  # a price of softplus(-4) = 0.018 to begin with (our own choice)
 
 
@@ -49,14 +48,14 @@ class Surrogate(nn.Module):
             layers += [nn.Softplus(), nn.Linear(size, next_size)]
         self.rest = nn.Sequential(*layers, nn.Softplus(), nn.Linear(hidden[-1], 1))
 
-    def parameter_groups(self) -> List[Dict[str, Any]]:
-        """What an optimiser gets: the weights of the flattened placement decay fast.
+    def parameter_groups(self, placement_decay: float) -> List[Dict[str, Any]]:
+        """What an optimiser gets: the weights of the flattened placement decay by `placement_decay`.
 
         They are by far the most and the least certain; a search would climb their noise first.
         """
         uncertain = list(self.from_placement.parameters())
         others = [one for name, one in self.named_parameters() if not name.startswith("from_placement")]
-        return [{"params": others}, {"params": uncertain, "weight_decay": PLACEMENT_DECAY}]
+        return [{"params": others}, {"params": uncertain, "weight_decay": placement_decay}]
 
     def forward(self, constant: torch.Tensor, placement: torch.Tensor, contention: torch.Tensor) -> torch.Tensor:
         """(n_blocks, n_constant), (n_blocks, n_slots, n_hosts) and (n_blocks,) -> (n_blocks,)."""

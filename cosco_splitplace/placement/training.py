@@ -59,7 +59,7 @@ def train_surrogate(
         torch.manual_seed(seed)
         surrogate = Surrogate(n_hosts, settings.hidden)
     shuffle = torch.Generator().manual_seed(seed)
-    optimiser = torch.optim.AdamW(surrogate.parameter_groups(), lr=settings.learning_rate)
+    optimiser = torch.optim.AdamW(surrogate.parameter_groups(settings.placement_decay), lr=settings.learning_rate)
     best, best_weights = float("inf"), surrogate.state_dict()
     for epoch in range(settings.epochs):
         for batch in torch.split(kept[torch.randperm(len(kept), generator=shuffle)], BATCH):

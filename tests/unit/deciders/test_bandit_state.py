@@ -57,6 +57,8 @@ def test_other_applications_are_refused_by_name(tmp_path: Path) -> None:
         ({"layer_estimates_intervals": [1]}, "layer_estimates_intervals"),
         ({"layer_estimates_intervals": {"A": 1, "B": "2"}}, "'B' is '2', expected float"),
         ({"layer_estimates_intervals": {"A": 1, "B": -2}}, "negative"),
+        ({"epsilon": 1.1}, "epsilon is 1.1, expected 0 to 1"),
+        ({"rho": -0.1}, "negative"),
         ({"epsilon": None}, "'epsilon' is None, expected float"),
         ({"rho": "high"}, "'rho' is 'high', expected float"),
         ({"intervals": 1.5}, "'intervals' is 1.5, expected int"),

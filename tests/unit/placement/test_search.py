@@ -109,6 +109,14 @@ def test_what_runs_moves_only_where_it_may() -> None:
     assert climbed_and_rounded(problem, preferring(4)).tolist() == [4, 1]
 
 
+def test_what_moves_takes_its_memory_before_the_queue_is_served() -> None:
+    free = [4000.0] * HOSTS
+    free[4] = 1000.0
+    problem = made_problem(CLUSTER, [0, WAIT], [900, 500], free, movable=[True, False])
+    hosts = enforce(problem, climbed_and_rounded(problem, preferring(4)))
+    assert hosts[0] == 4 and hosts[1] not in (4, WAIT)
+
+
 def test_a_price_on_contention_spreads_what_is_queued() -> None:
     surrogate = preferring(0, strength=0.0)
     with torch.no_grad():
