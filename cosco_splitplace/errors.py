@@ -32,6 +32,10 @@ class InvariantError(SplitPlaceError):
     """A run broke a law of the system (work, bytes or tasks lost or made, precedence or capacity violated)."""
 
 
+class CheckoutError(SplitPlaceError):
+    """A COSCO checkout is not what we understand, or something in this process stands in its way."""
+
+
 def require(condition: bool, message: str, error: Type[SplitPlaceError] = ConfigurationError) -> None:
     """Raise `error` with `message` unless `condition` holds."""
     if not condition:

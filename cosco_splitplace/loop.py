@@ -97,7 +97,8 @@ class Loop:
         began = time.perf_counter()
         self.decide(interval)
         self.split(interval)
-        self.place(interval)
+        self.ask(interval)
+        self.place(interval, self.placer.place(_filled(interval.problem)))
         interval.scheduling_s = time.perf_counter() - began
         self.execute(interval)
         self.learn(interval)
@@ -120,10 +121,13 @@ class Loop:
         self.history.tasks += interval.tasks
         self.history.decisions += interval.decisions
 
-    def place(self, interval: Interval) -> None:
-        """Step 4: the placer puts the queue on hosts and may move what runs (lines 11, 12); what fits is kept."""
+    def ask(self, interval: Interval) -> None:
+        """Step 4, the question: which fragments are ready, which are placed, what is free?"""
         interval.problem = self._problem(self.backend.snapshot())
-        interval.hosts = enforce(interval.problem, self.placer.place(interval.problem))
+
+    def place(self, interval: Interval, wanted: IntArray) -> None:
+        """Step 4, the answer: the queue gets hosts and what runs may move (lines 11, 12); what fits is kept."""
+        interval.hosts = enforce(_filled(interval.problem), wanted)
 
     def execute(self, interval: Interval) -> None:
         """Step 5: data is sent, fragments start, run and move until the interval ends."""

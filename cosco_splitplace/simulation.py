@@ -106,13 +106,14 @@ def run_loop(loop: Loop, model: str = "", progress: Optional[Progress] = None) -
             raise
         loop.history.forget_unfinished()
         logger.warning("interrupted after %d of %d intervals", len(loop.history.intervals), total)
-        return _result(loop, model)
-    result = _result(loop, model)
+        return result_of(loop, model)
+    result = result_of(loop, model)
     check_result(result, loop.cluster)
     return result
 
 
-def _result(loop: Loop, model: str) -> RunResult:
+def result_of(loop: Loop, model: str = "") -> RunResult:
+    """The result of what `loop` has done so far."""
     run = loop.settings.run
     return loop.history.result(
         model or f"{run.decider}+{run.placer}",

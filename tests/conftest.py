@@ -40,3 +40,16 @@ def call(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tm
         return code, shown.out, shown.err
 
     return run
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say in one line whether the tests against COSCO ran on the stand-in, on the real one, or on both."""
+    ran = {"stand-in": 0, "real": 0}
+    for outcome in ("passed", "failed"):
+        for report in terminalreporter.stats.get(outcome, []):
+            kind = report.nodeid.rpartition("[")[2].rstrip("]") if report.nodeid.startswith("tests/host/") else ""
+            for name in ran:
+                ran[name] += name in kind and report.when == "call"
+    if ran["stand-in"] or ran["real"]:
+        real = f"and {ran['real']} on the real one" if ran["real"] else "none on the real one (COSCO_HOME is not set)"
+        terminalreporter.write_line(f"tests against COSCO: {ran['stand-in']} on the stand-in, {real}")

@@ -9,7 +9,9 @@ from .. import __version__
 from ..errors import SplitPlaceError
 from .common import INTERRUPTED, errors
 from .compare import compare
+from .doctor import doctor
 from .inspect import inspect
+from .install import install, uninstall
 from .listing import list_command
 from .mobility import mobility
 from .run import run
@@ -30,7 +32,7 @@ def cli() -> None:
     """
 
 
-for _command in (run, compare, split, train, inspect, list_command, mobility):
+for _command in (run, compare, split, train, inspect, list_command, mobility, install, uninstall, doctor):
     cli.add_command(_command)
 
 

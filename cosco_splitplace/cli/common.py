@@ -15,7 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from ..config import Settings, parse_toml_value
 from ..errors import ConfigurationError
 from ..evaluation.files import strict
-from ..evaluation.models import resolve_model
+from ..evaluation.models import NamedModel, resolve_model
 from ..training import ensure_surrogate
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -114,17 +114,24 @@ def build_settings(
     decider: Optional[str] = None,
     placer: Optional[str] = None,
     seed: Optional[int] = None,
+    resolve: Callable[[str], NamedModel] = resolve_model,
+    defaults: Optional[Settings] = None,
 ) -> Settings:
     """Settings from a file, with what the command line names on top; a later one of these wins over an earlier.
+
+    Parameters
+    ----------
+    resolve : finds the model that ``--scheduler`` names.
+    defaults : what holds without a file.
 
     Raises
     ------
     ConfigurationError
         Anything is unknown or impossible.
     """
-    tables = Settings.from_toml(config).to_mapping() if config else Settings().to_mapping()
+    tables = Settings.from_toml(config).to_mapping() if config else (defaults or Settings()).to_mapping()
     if scheduler is not None:
-        model = resolve_model(scheduler)
+        model = resolve(scheduler)
         tables["run"].update(decider=model.decider, placer=model.placer)
     given = {
         ("run", "decider"): decider, ("run", "placer"): placer, ("run", "seed"): seed, ("run", "intervals"): intervals,

@@ -10,7 +10,8 @@ from typing import Any, Dict, Optional
 import click
 
 from ..evaluation.comparison import Comparison
-from ..evaluation.experiments import plan_experiments, run_experiments
+from ..evaluation.experiments import plan_experiments, run_experiments, simulate_model
+from ..evaluation.models import resolve_model
 from ..evaluation.result_folder import new_result_folder
 from ..evaluation.seeds import parse_seeds
 from ..evaluation.summaries import seeds_by_model, summarise
@@ -26,8 +27,10 @@ from .common import (
     progress_bar,
     settings_options,
 )
+from .inside import Inside, cosco_option
 
 PAPER_MODELS = "SplitPlace,M+G,S+G,L+G,R+D"
+RESULTS = Path("results")
 
 
 @click.command()
@@ -39,31 +42,37 @@ PAPER_MODELS = "SplitPlace,M+G,S+G,L+G,R+D"
 @settings_options
 @click.option("--jobs", type=int, default=os.cpu_count() or 1, show_default="cores", help="Worker processes.")
 @click.option("--out", type=click.Path(path_type=Path), help="Result folder.  [default: results/compare-001]")
+@cosco_option
 @click.option("--resume", type=click.Path(path_type=Path), help="Go on with the interrupted comparison in this folder.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of tables; no progress bar.")
 def compare(
-    models: str, seeds: str, jobs: int, out: Optional[Path], resume: Optional[Path], as_json: bool, **options: Any
+    models: str, seeds: str, jobs: int, out: Optional[Path], resume: Optional[Path], as_json: bool,
+    cosco: Optional[Path], **options: Any
 ) -> None:
     """Run several models on the same workloads and print mean and spread over the seeds.
 
     \b
     cosco-splitplace compare --models SplitPlace,M+G,S+G,L+G,R+D --seeds 5
     cosco-splitplace compare --models SplitPlace,mab+least-loaded --seeds 3,7,10-14 --jobs 2
+    cosco-splitplace compare --cosco ~/COSCO --models SplitPlace,M+G,Random,IQRMMTR --seeds 5
 
     Every run is kept as soon as it is done; after Ctrl-C the same command with --resume FOLDER goes on.
     The files do not depend on the number of jobs.
     """
     names = [one.strip() for one in models.split(",") if one.strip()]
-    settings, numbers = build_settings(**options), parse_seeds(seeds)
-    planned = plan_experiments(names, numbers, settings, resume or out or Path("results"))
+    inside = Inside.enter(cosco) if cosco is not None else None
+    defaults, resolve = (inside.defaults(), inside.resolve) if inside else (None, resolve_model)
+    settings, numbers = build_settings(**options, defaults=defaults), parse_seeds(seeds)
+    planned = plan_experiments(names, numbers, settings, resume or out or RESULTS, resolve)
+    run = inside.run_function([one.settings for one in planned]) if inside else simulate_model
     for one in {one.settings.run.placer: one for one in planned}.values():
         prepare_placer(one.settings, as_json)
-    folder = resume if resume is not None else new_result_folder(out, "compare")
+    folder = resume if resume is not None else new_result_folder(out, "compare", inside.logs if inside else RESULTS)
     try:
         with progress_bar(as_json) as report:
             comparison = run_experiments(
                 names, numbers, settings, folder, jobs,
-                lambda done, total, _: report("runs", done, total), command=command_line(),
+                lambda done, total, _: report("runs", done, total), run, command_line(), resolve,
             )
     except BaseException:
         if resume is None and not any(folder.iterdir()):

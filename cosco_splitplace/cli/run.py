@@ -30,8 +30,10 @@ from .common import (
     progress_bar,
     settings_options,
 )
+from .inside import LIST, Inside, cosco_option, show_schedulers
 
 INTERVALS_FILE = "intervals.csv"
+RESULTS = Path("results")
 
 
 @click.command()
@@ -40,8 +42,20 @@ INTERVALS_FILE = "intervals.csv"
 @click.option("--out", type=click.Path(path_type=Path), help="Result folder.  [default: results/<model>-seed<k>-001]")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of tables; no progress bar.")
 @click.option("--no-report", is_flag=True, help="Write data only: no plots, no report.html.")
+@cosco_option
+@click.option("-e", "--environment", default="", metavar="ENV", help="COSCO's real hosts: not yet, refused.")
+@click.option("-m", "--mode", default="0", hidden=True)  # COSCO's own; agents are set up outside COSCO
 @click.option("--resume", type=click.Path(path_type=Path), help="Finish the interrupted run in this folder.")
-def run(out: Optional[Path], as_json: bool, no_report: bool, resume: Optional[Path], **options: Any) -> None:
+def run(
+    out: Optional[Path],
+    as_json: bool,
+    no_report: bool,
+    resume: Optional[Path],
+    cosco: Optional[Path],
+    environment: str,
+    mode: str,
+    **options: Any,
+) -> None:
     """Run one policy on a simulated edge cluster.
 
     \b
@@ -49,22 +63,36 @@ def run(out: Optional[Path], as_json: bool, no_report: bool, resume: Optional[Pa
     cosco-splitplace run --scheduler S+G --seed 3         another of the paper's models
     cosco-splitplace run --decider mab --placer least-loaded --hosts 10 --rate 1.2
     cosco-splitplace run --config results/.../settings.toml      repeat a run
+    cosco-splitplace run --cosco ~/COSCO --scheduler GOBI        COSCO's own scheduler, inside COSCO
+    cosco-splitplace run --cosco ~/COSCO --scheduler list        what there is to choose from
 
     Writes settings, one row a task, interval, host and fragment (CSV and JSON Lines), metrics, plots and report.html.
     The same seed gives the same files.
     """
+    if environment:
+        raise ConfigurationError(
+            f"-e {environment} asks for real hosts under COSCO's Framework, which this version cannot run yet; leave "
+            "-e out to simulate"
+        )
+    inside = Inside.enter(cosco) if cosco is not None else None
+    if inside is not None:
+        if options["scheduler"] == LIST:
+            show_schedulers(inside, as_json)
+            return
+        options.update(resolve=inside.resolve, defaults=inside.defaults(environment))
     if resume is not None:
         settings, folder = _resumed(resume, out, options)
     else:
         settings, folder = build_settings(**options), None
-    model = model_name(settings.run.decider, settings.run.placer)
+    model = inside.model_name(settings) if inside else model_name(settings.run.decider, settings.run.placer)
     prepare_placer(settings, as_json)
     if folder is None:
         stem = f"{model}-seed{settings.run.seed}".replace(":", "-").replace("/", "-")
-        folder = new_result_folder(out, stem)
+        folder = new_result_folder(out, stem, inside.logs if inside else RESULTS)
     try:
         with progress_bar(as_json) as report:
-            result = simulate(settings, model, lambda done, total: report(f"{model}: intervals", done, total))
+            execute = inside.simulate if inside else simulate
+            result = execute(settings, model, lambda done, total: report(f"{model}: intervals", done, total))
     except BaseException:
         if resume is None and not any(folder.iterdir()):
             folder.rmdir()
@@ -73,6 +101,8 @@ def run(out: Optional[Path], as_json: bool, no_report: bool, resume: Optional[Pa
         write_result(result, folder)
     else:
         _write_continued(result, folder)
+    if inside is not None:
+        inside.write_tables(folder)
     if not no_report:
         write_report(result, folder, command_line())
     _show(result, folder, as_json, no_report)
@@ -110,7 +140,8 @@ def result_object(result: RunResult, folder: Path) -> Dict[str, Any]:
 
 def _resumed(folder: Path, out: Optional[Path], options: Dict[str, Any]) -> Tuple[Settings, Path]:
     """Settings and folder of the interrupted run in `folder`."""
-    given = sorted(name.replace("overrides", "set") for name, value in options.items() if value not in (None, ()))
+    named = {name: value for name, value in options.items() if name not in ("resolve", "defaults")}
+    given = sorted(name.replace("overrides", "set") for name, value in named.items() if value not in (None, ()))
     if out is not None or given:
         raise ConfigurationError(
             f"--resume takes its settings from {folder}; leave out {', '.join('--' + one for one in given) or '--out'}"

@@ -13,8 +13,9 @@ from ..evaluation.report import write_report
 from ..evaluation.result_folder import new_result_folder, write_result
 from ..placement.surrogate import cache_dir
 from ..splitting.applications import train_applications
-from ..training import SURROGATE_PLACERS, TRAINING_SEED, train_bandit, train_placer, training_origin
+from ..training import RATE_PER_HOST, SURROGATE_PLACERS, TRAINING_SEED, train_bandit, train_placer, training_origin
 from .common import F, build_settings, command_line, output, prepare_placer, progress_bar, settings_options
+from .inside import Inside
 
 SURROGATES = DATA_DIR / "surrogates"
 
@@ -70,6 +71,35 @@ def placer_command(kinds: Tuple[str, ...], seed: int, out: Optional[Path], **opt
         for kind in kinds:
             train_placer(kind, settings, folder, report)
     output().print(f"surrogates of {', '.join(kinds)} for {hosts} hosts in {folder}", highlight=False, soft_wrap=True)
+
+
+@train.command("gobi")
+@click.option("--cosco", type=click.Path(path_type=Path), metavar="PATH", required=True, help="The COSCO checkout.")
+@click.option("--scheduler", default="GOBI", show_default=True, help="Whose model: GOBI, GOBI2, HGOBI, HGOBI2, GA ...")
+@click.option("--write", is_flag=True, help="Also save it where COSCO looks for it, inside the checkout.")
+@_seed(TRAINING_SEED)
+@settings_options
+def gobi_command(
+    cosco: Path, scheduler: str, write: bool, seed: int, intervals: Optional[int], **options: Any
+) -> None:
+    """Train a model class of COSCO's own on traces of this workload.
+
+    The checkpoint is kept in your cache, where runs with --cosco find it before COSCO's own; COSCO's folder is left
+    alone unless you say --write. --intervals is the length of the traces; default 1000.
+    """
+    from ..bridge.gobi_training import INTERVALS, train_gobi  # late: only this command needs COSCO
+
+    inside = Inside.enter(cosco)
+    defaults = inside.defaults()
+    settings = build_settings(seed=seed, intervals=intervals or INTERVALS, **options, defaults=defaults)
+    if options["rate"] is None:
+        settings = settings.replace(arrivals={"rate": settings.cluster.hosts * RATE_PER_HOST})
+    with progress_bar(False) as report:
+        done = train_gobi(settings, inside.root, scheduler, write, report)
+    output().print(
+        f"{done.model}: error {done.error:.4f} on held-out intervals (always the mean: {done.error_of_mean:.4f}), from "
+        f"{done.rows} rows; saved in {' and '.join(map(str, done.files))}", highlight=False, soft_wrap=True,
+    )
 
 
 @train.command("mab")

@@ -31,6 +31,7 @@ from .result_folder import RunMetrics, read_metrics, write_result
 logger = logging.getLogger(__name__)
 
 RunFunction = Callable[[Settings, str], RunResult]
+Resolve = Callable[[str], NamedModel]
 Progress = Callable[[int, int, str], None]  # (runs done, runs in all, what was done last)
 COMPLETE_FILE = "complete.json"
 
@@ -74,9 +75,9 @@ def refuse_unknown_parts(plan: Sequence[Experiment]) -> None:
 
 
 def plan_experiments(
-    models: Sequence[str], seeds: Sequence[int], settings: Settings, out: Path
+    models: Sequence[str], seeds: Sequence[int], settings: Settings, out: Path, resolve: Resolve = resolve_model
 ) -> List[Experiment]:
-    """All runs of a comparison, model by model.
+    """All runs of a comparison, model by model; `resolve` finds the model of a name.
 
     Raises
     ------
@@ -85,7 +86,7 @@ def plan_experiments(
     ConfigurationError
         There are no models or seeds, or a model is named twice.
     """
-    named = [resolve_model(name) for name in models]
+    named = [resolve(name) for name in models]
     require(len(named) > 0, "no models to compare; give names such as SplitPlace,M+G")
     require(len(seeds) > 0, "no seeds; give a count or a list such as 3,7,10-14")
     names = [one.name for one in named]
@@ -108,6 +109,7 @@ def run_experiments(
     progress: Optional[Progress] = None,
     run: RunFunction = simulate_model,
     command: str = "",
+    resolve: Resolve = resolve_model,
 ) -> Comparison:
     """Run every model with every seed and write the comparison.
 
@@ -120,6 +122,7 @@ def run_experiments(
     progress : called with (runs done, runs in all, what was done last).
     run : what runs one experiment; must be importable by worker processes.
     command : the command line, for the report.
+    resolve : finds the model of a name.
 
     Returns
     -------
@@ -135,7 +138,7 @@ def run_experiments(
         A complete run in `out` is damaged.
     """
     require(jobs >= 1, f"jobs is {jobs}; give at least 1 worker")
-    plan = plan_experiments(models, seeds, settings, Path(out))
+    plan = plan_experiments(models, seeds, settings, Path(out), resolve)
     if run is simulate_model:
         refuse_unknown_parts(plan)
     done: Dict[str, RunMetrics] = {}

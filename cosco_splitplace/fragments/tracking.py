@@ -58,6 +58,10 @@ class WorkflowTracker:
         """The plan of the fragment's task."""
         return self._of_fragment[fragment_id].plan
 
+    def task_of(self, fragment_id: int) -> Task:
+        """The fragment's task."""
+        return self._of_fragment[fragment_id].task
+
     def take_in(self, events: Sequence[FragmentEvent]) -> List[Workflow]:
         """Move on with what happened; returns the workflows that are complete now, in order of completion."""
         complete = []

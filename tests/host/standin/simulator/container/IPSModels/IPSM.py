@@ -1,0 +1,6 @@
+class IPSM:
+    def __init__(self):
+        self.container = None
+
+    def allocContainer(self, container):
+        self.container = container

@@ -1,0 +1,6 @@
+class RM:
+    def __init__(self):
+        self.container = None
+
+    def allocContainer(self, container):
+        self.container = container
