@@ -217,7 +217,8 @@ class SplitPlaceStats(Stats):
 
         rows = [
             [
-                *host["cpu"], *padded(container["apparentips"], 0), *padded(container["hostalloc"], -1), *(now[name] for name in predicted),
+                *host["cpu"], *padded(container["apparentips"], 0), *padded(container["hostalloc"], -1),
+                *(now[name] for name in predicted),
                 *(then[name] for name in OBJECTIVES),
             ]
             for host, container, now, then in zip(

@@ -1,6 +1,7 @@
 """What every test may use: hand-made parts (``made_parts``), and a home of its own for the user's cache."""
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 from typing import Callable, Tuple
@@ -44,12 +45,9 @@ def call(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tm
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Say in one line whether the tests against COSCO ran on the stand-in, on the real one, or on both."""
-    ran = {"stand-in": 0, "real": 0}
-    for outcome in ("passed", "failed"):
-        for report in terminalreporter.stats.get(outcome, []):
-            kind = report.nodeid.rpartition("[")[2].rstrip("]") if report.nodeid.startswith("tests/host/") else ""
-            for name in ran:
-                ran[name] += name in kind and report.when == "call"
-    if ran["stand-in"] or ran["real"]:
-        real = f"and {ran['real']} on the real one" if ran["real"] else "none on the real one (COSCO_HOME is not set)"
-        terminalreporter.write_line(f"tests against COSCO: {ran['stand-in']} on the stand-in, {real}")
+    reports = [one for outcome in ("passed", "failed") for one in terminalreporter.stats.get(outcome, [])]
+    ids = [one.nodeid for one in reports if one.nodeid.startswith("tests/host/") and one.when == "call"]
+    real = sum(bool(re.search(r"\breal\b", one.rpartition("[")[2])) for one in ids if one.endswith("]"))
+    if ids:
+        then = f"and {real} on the real one" if real else "none on the real one, as COSCO_HOME is not set"
+        terminalreporter.write_line(f"tests against COSCO: {len(ids) - real} on the stand-in, {then}")

@@ -14,8 +14,8 @@ import sys
 from dataclasses import dataclass
 from functools import partial, wraps
 from pathlib import Path
-from types import ModuleType
-from typing import Any, Callable, Dict, List, Optional, Tuple
+from types import CodeType, ModuleType
+from typing import Any, Callable, Dict, List, Optional, Set, Tuple
 
 from ..errors import CheckoutError
 from .after_import import after_import
@@ -276,10 +276,16 @@ def most_loaded_host(root: Path) -> Optional[Undo]:
     """``MaxFullPlacement`` uses a name that is defined nowhere; RL and RM stop when they place a second container."""
     def mend(module: ModuleType) -> None:
         code = module.Scheduler.MaxFullPlacement.__code__
-        if "leastFullHost" in code.co_names and not hasattr(module, "leastFullHost"):
+        if "leastFullHost" in _global_names(code) and not hasattr(module, "leastFullHost"):
             module.Scheduler.MaxFullPlacement = _fullest_first
 
     return after_import("scheduler.Scheduler", mend)
+
+
+def _global_names(code: CodeType) -> Set[str]:
+    """Names that a function, or a comprehension in it, looks up outside of itself."""
+    inner = (_global_names(one) for one in code.co_consts if isinstance(one, CodeType))
+    return set(code.co_names).union(*inner)
 
 
 def _fullest_first(self: Any, containerIDs: List[int]) -> List[Tuple[int, int]]:
