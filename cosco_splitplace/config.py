@@ -40,11 +40,16 @@ class RunSettings:
     placer: str = setting("daso", "who chooses the hosts: random, first-fit, least-loaded, gobi, daso or module:Name")
     intervals: int = setting(100, "scheduling intervals (Gamma, section 6.1: 100)")
     interval_s: float = setting(300.0, "length of an interval in seconds (section 6.1: 300)")
+    drain_intervals: int = setting(
+        1000, "most further intervals, without arrivals, in which the tasks that are left run to their end; 0: none"
+    )
     seed: int = setting(0, "seed of every random draw of the run")
+    regime: str = setting("", "calibrated world that the settings began with (list regimes); empty: none")
 
     def __post_init__(self) -> None:
         require(self.intervals >= 1, f"run.intervals is {self.intervals}; give at least 1")
         require(self.interval_s > 0, f"run.interval_s is {self.interval_s}; give a positive number of seconds")
+        require(self.drain_intervals >= 0, f"run.drain_intervals is {self.drain_intervals}; give 0 or more")
         require(self.seed >= 0, f"run.seed is {self.seed}; give a whole number from 0")
 
 
@@ -72,7 +77,7 @@ class ArrivalSettings:
     batch_max: int = setting(64_000, "most images in a task's batch (section 6.2: 64,000)")
     deadline_scale: float = setting(
         1.0,
-        "factor on deadlines, which are uniform integers in [2, 2l - 2) intervals with the application's own l",
+        "factor on every application's l; deadlines are uniform integers in [2, 2l - 2) intervals",
     )
     sample_images: int = setting(500, "how many of its own images a task's accuracy is measured on")
 
@@ -86,7 +91,7 @@ class ArrivalSettings:
         )
         require(
             self.deadline_scale > 0,
-            f"arrivals.deadline_scale is {self.deadline_scale}: deadlines would be 0; give a positive factor",
+            f"arrivals.deadline_scale is {self.deadline_scale}; give a positive factor",
         )
         require(self.sample_images >= 1, f"arrivals.sample_images is {self.sample_images}; give at least 1")
 
@@ -97,8 +102,20 @@ class FragmentSettings:
 
     instructions_per_multiply_add: float = setting(
         105.0,
-        "instructions that one multiply-add of the shipped small networks stands for; our own choice: it scales them "
-        "to the paper's large ones so that layer splits respond in about 10 intervals (Table 4: 9.92)",
+        "global work scale: instructions that one multiply-add of the shipped small networks stands for, which scales "
+        "them to the paper's large ones; calibrated in a regime",
+    )
+    semantic_work: float = setting(
+        1.0, "factor on the measured multiply-adds of semantic splits; calibrated in a regime (semantic response)"
+    )
+    compressed_work: float = setting(
+        1.0, "factor on the measured multiply-adds of compressed models; calibrated in a regime (their response)"
+    )
+    layer_ram_extra_mb: float = setting(
+        0.0, "memory in MB that every layer fragment takes on top of what was measured (larger networks than the shipped)"
+    )
+    layer_ram_mb_per_mmac: float = setting(
+        0.0, "memory in MB that it takes on top for every million multiply-adds an image of its whole network"
     )
     resident_batch: bool = setting(
         True, "hold a fragment's whole input and output in RAM, as the paper's containers do; false: one micro-batch"
@@ -111,6 +128,10 @@ class FragmentSettings:
             self.instructions_per_multiply_add > 0,
             f"fragments.instructions_per_multiply_add is {self.instructions_per_multiply_add}; give a positive number",
         )
+        for name in ("semantic_work", "compressed_work"):
+            require(getattr(self, name) > 0, f"fragments.{name} is {getattr(self, name)}; give a positive factor")
+        for name in ("layer_ram_extra_mb", "layer_ram_mb_per_mmac"):
+            require(getattr(self, name) >= 0, f"fragments.{name} is {getattr(self, name)}; give 0 or more")
         require(self.micro_batch_images >= 1, f"fragments.micro_batch_images is {self.micro_batch_images}; give >= 1")
         require(self.cores > 0, f"fragments.cores is {self.cores}; give a positive number of cores")
 
@@ -236,13 +257,7 @@ class Settings:
     @classmethod
     def from_toml(cls, path: Path) -> "Settings":
         """Settings from a TOML file."""
-        try:
-            values = tomllib.loads(Path(path).read_text(encoding="utf-8"))
-        except FileNotFoundError:
-            raise ConfigurationError(f"no settings file {str(path)!r}") from None
-        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-            raise ConfigurationError(f"settings file {str(path)!r} can't be read: {error}") from error
-        return cls.from_mapping(values, str(path))
+        return cls.from_mapping(read_toml(path), str(path))
 
     def to_mapping(self) -> Dict[str, Dict[str, Any]]:
         """Nested plain tables, as TOML and JSON take them."""
@@ -271,6 +286,22 @@ def describe_settings() -> List[Tuple[str, str, Any, str]]:
         for stage in dataclasses.fields(Settings)
         for one in dataclasses.fields(get_type_hints(Settings)[stage.name])
     ]
+
+
+def read_toml(path: Path) -> Dict[str, Any]:
+    """The tables of a TOML file.
+
+    Raises
+    ------
+    ConfigurationError
+        It is missing or can't be read.
+    """
+    try:
+        return tomllib.loads(Path(path).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ConfigurationError(f"no settings file {str(path)!r}") from None
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ConfigurationError(f"settings file {str(path)!r} can't be read: {error}") from error
 
 
 def parse_toml_value(text: str) -> Any:

@@ -24,7 +24,7 @@ from .records import (
     Task,
     TaskOutcome,
 )
-from .rewards.metrics import run_metrics
+from .rewards.metrics import drained_metrics, run_metrics
 
 SECONDS_PER_HOUR = 3600.0
 
@@ -85,6 +85,7 @@ class History:
         applications: Mapping[str, Application],
         ready_s: Mapping[int, float],
         times: Callable[[int], FragmentTimes],
+        complete: bool,
     ) -> RunResult:
         """The result of the intervals that are done.
 
@@ -94,9 +95,11 @@ class History:
         settings, cluster, applications : what the run was made with.
         ready_s : when each fragment got ready, by id.
         times : what the backend measured of a fragment.
+        complete : whether nothing was interrupted.
         """
         hosts = self.hosts(cluster)
-        hours = len(self.intervals) * settings.run.interval_s / SECONDS_PER_HOUR
+        window = min(len(self.intervals), settings.run.intervals)
+        hours = window * settings.run.interval_s / SECONDS_PER_HOUR
         return RunResult(
             model=model,
             settings=settings,
@@ -115,15 +118,19 @@ class History:
                 for one in self.fragments
             ],
             data_sources={name: one.data_source for name, one in applications.items()},
-            intervals_done=len(self.intervals),
-            metrics=run_metrics(
-                outcomes=self.outcomes,
-                decisions=[one.split for one in self.decisions],
-                host_utilisation=hosts.cpu_utilisation.mean(axis=0),
-                energy_wh=float(hosts.energy_wh.sum()),
-                cost_usd=float(cluster.price_usd_h.sum()) * hours,
-                interval_s=settings.run.interval_s,
-                scheduling_s=float(np.mean([one.scheduling_s for one in self.intervals])),
-                migrations=sum(one.migrations for one in self.intervals),
-            ),
+            intervals_done=window,
+            complete=complete,
+            metrics={
+                **run_metrics(
+                    outcomes=[one for one in self.outcomes if one.left_interval < window],
+                    decisions=[one.split for one in self.decisions],
+                    host_utilisation=hosts.cpu_utilisation[:window].mean(axis=0),
+                    energy_wh=float(hosts.energy_wh[:window].sum()),
+                    cost_usd=float(cluster.price_usd_h.sum()) * hours,
+                    interval_s=settings.run.interval_s,
+                    scheduling_s=float(np.mean([one.scheduling_s for one in self.intervals[:window]])),
+                    migrations=sum(one.migrations for one in self.intervals[:window]),
+                ),
+                **drained_metrics(self.outcomes, len(self.tasks), settings.run.interval_s),
+            },
         )

@@ -104,8 +104,9 @@ class Loop:
         self.learn(interval)
 
     def receive(self, interval: Interval) -> None:
-        """Step 1: new tasks N_t arrive (line 2)."""
-        interval.tasks = self.arrivals.tasks(interval.number)
+        """Step 1: new tasks N_t arrive (line 2); none once the run's intervals are over and it drains."""
+        if interval.number < self.settings.run.intervals:
+            interval.tasks = self.arrivals.tasks(interval.number)
 
     def decide(self, interval: Interval) -> None:
         """Step 2: the decider picks each task's split (lines 7 to 10)."""

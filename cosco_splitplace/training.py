@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Callable, Dict, Optional, Tuple
 
@@ -12,6 +13,7 @@ from .placement.surrogate import cache_dir, find_surrogate, save_surrogate
 from .placement.traces import TracingPlacer
 from .placement.training import refuse_too_many_hosts, train_surrogate
 from .records import RunResult
+from .regimes import DEFAULT, load_regime
 from .simulation import Progress, build_loop, run_loop
 from .threads import limited_threads
 
@@ -34,7 +36,9 @@ def train_bandit(settings: Settings, progress: Optional[Progress] = None) -> Tup
     The trained state, and the run (its intervals hold the training curves of figure 6).
     """
     settings = settings.replace(
-        run={"decider": "mab-training", "intervals": settings.bandit.training_intervals},
+        run={
+            "decider": "mab-training", "intervals": settings.bandit.training_intervals, "drain_intervals": 0,
+        },
     )
     with limited_threads(1):
         loop = build_loop(settings)
@@ -57,7 +61,10 @@ def train_placer(kind: str, settings: Settings, folder: Path, progress: Optional
     """
     refuse_too_many_hosts(settings.cluster.hosts)
     settings = settings.replace(
-        run={"decider": "mab-training", "placer": "random", "intervals": settings.surrogate.trace_intervals}
+        run={
+            "decider": "mab-training", "placer": "random", "intervals": settings.surrogate.trace_intervals,
+            "drain_intervals": 0,
+        }
     )
     with limited_threads(1):
         loop = build_loop(settings, TracingPlacer)
@@ -79,7 +86,7 @@ def train_placer(kind: str, settings: Settings, folder: Path, progress: Optional
 def ensure_surrogate(settings: Settings, progress: Optional[StageProgress] = None) -> Optional[Path]:
     """Train the surrogate that the run needs if there is none for its number of hosts; it is kept in the user's cache.
 
-    It is trained in the default world at the run's number of hosts, with the training seed, so that it does not depend
+    It is trained in the run's regime at the run's number of hosts, with the training seed, so that it does not depend
     on which run comes first.
 
     Returns
@@ -87,17 +94,19 @@ def ensure_surrogate(settings: Settings, progress: Optional[StageProgress] = Non
     The new surrogate's description, or None where nothing had to be trained.
     """
     kind, folder = settings.run.placer, settings.surrogate.weights_dir
-    if kind not in SURROGATE_PLACERS or folder or find_surrogate(kind, settings.cluster.hosts, folder):
+    regime = settings.run.regime
+    if kind not in SURROGATE_PLACERS or folder or find_surrogate(kind, settings.cluster.hosts, folder, regime):
         return None
-    hosts, default = settings.cluster.hosts, Settings().cluster.hosts
-    world = Settings(surrogate=settings.surrogate).replace(
+    base = load_regime(regime or DEFAULT).settings()
+    hosts, default = settings.cluster.hosts, base.cluster.hosts
+    world = replace(base, surrogate=settings.surrogate).replace(
         run={"seed": TRAINING_SEED},
         cluster={"hosts": hosts},
         arrivals={"rate": hosts * RATE_PER_HOST},
         # a larger cluster's interval holds more tasks: about as many traces of tasks for every size
         surrogate={"trace_intervals": math.ceil(settings.surrogate.trace_intervals * min(1.0, default / hosts))},
     )
-    return train_placer(kind, world, cache_dir(), progress)
+    return train_placer(kind, world, cache_dir(regime), progress)
 
 
 RATE_PER_HOST = 6 / 50  # section 6: lambda = 6 on 50 hosts

@@ -11,26 +11,23 @@ from ..errors import require
 from ..records import Task
 from .catalogue import Application
 
+SHORTEST_DEADLINE = 2  # intervals
 
-def deadline_bound(application: Application) -> int:
-    """The end (excluded) of the deadline law's range [2, 2l - 2), in intervals, before scaling."""
-    return math.ceil(2 * application.deadline_scale_intervals - 2)
+
+def deadline_bound(application: Application, settings: ArrivalSettings) -> int:
+    """The end (excluded) of the deadline law's range [2, 2l - 2), in intervals."""
+    return math.ceil(2 * application.deadline_scale_intervals * settings.deadline_scale - 2)
 
 
 def longest_deadline(settings: ArrivalSettings, applications: Mapping[str, Application]) -> int:
     """The longest deadline that the workload can have, in intervals."""
-    return max(scaled_deadline(deadline_bound(one) - 1, settings) for one in applications.values())
-
-
-def scaled_deadline(intervals: int, settings: ArrivalSettings) -> int:
-    """A drawn deadline times the scale, rounded, at least 1."""
-    return max(1, round(intervals * settings.deadline_scale))
+    return max(deadline_bound(one, settings) - 1 for one in applications.values())
 
 
 class PoissonArrivals:
     """New tasks N_t of every interval.
 
-    Deadlines: a uniform integer in [2, 2l - 2) intervals with the application's own l, scaled.
+    Deadlines: a uniform integer in [2, 2l - 2) intervals, l being the application's own times the workload's scale.
 
     Parameters
     ----------
@@ -45,9 +42,10 @@ class PoissonArrivals:
     ) -> None:
         for one in applications.values():
             require(
-                deadline_bound(one) > 2,
-                f"application {one.name!r} has deadline_scale_intervals {one.deadline_scale_intervals:g}, so that no "
-                "deadline lies in [2, 2l - 2); give l above 2",
+                deadline_bound(one, settings) > SHORTEST_DEADLINE,
+                f"application {one.name!r} has deadline_scale_intervals {one.deadline_scale_intervals:g}, times "
+                f"arrivals.deadline_scale {settings.deadline_scale:g}, so that no deadline lies in [2, 2l - 2); give "
+                "l above 2",
             )
         self._settings = settings
         self._applications = list(applications.values())
@@ -65,7 +63,7 @@ class PoissonArrivals:
             task_id=self._next_id,
             application=application.name,
             batch_images=int(draw.integers(self._settings.batch_min, self._settings.batch_max + 1)),
-            deadline_intervals=scaled_deadline(int(draw.integers(2, deadline_bound(application))), self._settings),
+            deadline_intervals=int(draw.integers(SHORTEST_DEADLINE, deadline_bound(application, self._settings))),
             arrival_interval=interval,
             image_seed=int(draw.integers(2**31)),
         )

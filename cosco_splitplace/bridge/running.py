@@ -103,14 +103,13 @@ def simulate_inside(
     with limited_threads(1):
         assembly = assemble(settings, root)
 
-        def after_interval(done: int, total: int) -> None:
+        def concluded(number: int) -> None:
             assembly.environment.conclude()
-            with quiet():
-                assembly.stats.saveConcluded()
-            if progress is not None:
-                progress(done, total)
+            if number < settings.run.intervals:  # COSCO's tables have the window only
+                with quiet():
+                    assembly.stats.saveConcluded()
 
-        return run_loop(assembly.loop, model, after_interval), assembly
+        return run_loop(assembly.loop, model, progress, concluded), assembly
 
 
 def write_tables(assembly: Assembly, folder: Path) -> None:

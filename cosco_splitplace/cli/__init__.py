@@ -7,6 +7,7 @@ import click
 
 from .. import __version__
 from ..errors import SplitPlaceError
+from .calibrate import calibrate_command
 from .common import INTERRUPTED, errors
 from .compare import compare
 from .doctor import doctor
@@ -32,7 +33,7 @@ def cli() -> None:
     """
 
 
-for _command in (run, compare, split, train, inspect, list_command, mobility, install, uninstall, doctor):
+for _command in (run, compare, calibrate_command, split, train, inspect, list_command, mobility, install, uninstall, doctor):
     cli.add_command(_command)
 
 

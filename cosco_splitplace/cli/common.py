@@ -6,16 +6,17 @@ import shlex
 import sys
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterator, Optional, Tuple, TypeVar
+from typing import Any, Callable, Dict, Iterator, Mapping, Optional, Tuple, TypeVar
 
 import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from ..config import Settings, parse_toml_value
+from ..config import Settings, parse_toml_value, read_toml
 from ..errors import ConfigurationError
 from ..evaluation.files import strict
 from ..evaluation.models import NamedModel, resolve_model
+from ..regimes import DEFAULT, load_regime
 from ..training import ensure_surrogate
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -71,6 +72,11 @@ def progress_bar(quiet: bool) -> Iterator[Callable[[str, int, int], None]]:
 def settings_options(command: F) -> F:
     """The options that make up the settings of a run, in the order in which help shows them."""
     options = (
+        click.option(
+            "--regime", metavar="NAME",
+            help="Calibrated world: contended, slack, tight-ram ... (see: list regimes), or a file FILE.toml.  "
+            f"[default: {DEFAULT}]",
+        ),
         click.option("--config", type=click.Path(path_type=Path), help="TOML file of settings (see: list settings)."),
         click.option("--hosts", type=int, help="Number of hosts, in Table 3's mix.  [default: 50]"),
         click.option("--rate", type=float, help="Mean number of new tasks an interval.  [default: 6]"),
@@ -115,21 +121,35 @@ def build_settings(
     placer: Optional[str] = None,
     seed: Optional[int] = None,
     resolve: Callable[[str], NamedModel] = resolve_model,
-    defaults: Optional[Settings] = None,
+    regime: Optional[str] = None,
+    defaults: Optional[Mapping[str, Mapping[str, Any]]] = None,
 ) -> Settings:
-    """Settings from a file, with what the command line names on top; a later one of these wins over an earlier.
+    """A regime's settings, then a file's, then what the command line names; a later one of these wins over an earlier.
 
     Parameters
     ----------
     resolve : finds the model that ``--scheduler`` names.
-    defaults : what holds without a file.
+    regime : the world; default: what the file says, else the default one.
+    defaults : nested tables that hold where neither file nor command line say otherwise.
 
     Raises
     ------
     ConfigurationError
         Anything is unknown or impossible.
     """
-    tables = Settings.from_toml(config).to_mapping() if config else (defaults or Settings()).to_mapping()
+    given_file = read_toml(config) if config else {}
+    recorded = given_file.get("run", {}).get("regime") if isinstance(given_file.get("run", {}), dict) else None
+    if regime is not None and recorded is not None and recorded != regime:
+        raise ConfigurationError(
+            f"--regime {regime} contradicts {config}, whose settings are of regime {recorded!r}; leave one of them out"
+        )
+    name = recorded if regime is None and recorded is not None else regime or DEFAULT
+    tables = (load_regime(str(name)).settings() if name else Settings()).to_mapping()
+    for part in (defaults or {}, given_file):
+        for table_name, values in part.items():
+            if not isinstance(values, Mapping):
+                Settings.from_mapping(part, str(config))  # raises, naming the table
+            tables.setdefault(table_name, {}).update(values)
     if scheduler is not None:
         model = resolve(scheduler)
         tables["run"].update(decider=model.decider, placer=model.placer)

@@ -52,12 +52,12 @@ class Inside:
         """COSCO's scheduler of that name, or our model."""
         return bundled.resolve(self.root, name)
 
-    def defaults(self, environment: str = "") -> Settings:
-        """What ``main.py`` says of hosts, intervals and their length."""
+    def defaults(self, environment: str = "") -> Dict[str, Dict[str, Any]]:
+        """What ``main.py`` says of hosts, intervals and their length, as tables of settings."""
         found = main_constants(self.root, environment)
-        return Settings().replace(
-            run={"intervals": found.intervals, "interval_s": found.interval_s}, cluster={"hosts": found.hosts}
-        )
+        return {
+            "run": {"intervals": found.intervals, "interval_s": found.interval_s}, "cluster": {"hosts": found.hosts}
+        }
 
     def model_name(self, settings: Settings) -> str:
         """How a run is called."""

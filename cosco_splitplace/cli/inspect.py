@@ -5,8 +5,9 @@ import click
 from rich.table import Table
 
 from ..arrivals.catalogue import load_catalogue
-from ..datafiles import data_path, read_json
-from ..deciders.bandit_state import REMEDY, SHIPPED, read_state
+from ..datafiles import read_json
+from ..deciders.bandit_state import REMEDY, read_state, state_path
+from ..regimes import DEFAULT
 from ..rewards.objective import ARMS, CONTEXTS
 from .common import output, print_json
 
@@ -17,13 +18,14 @@ def inspect() -> None:
 
 
 @inspect.command("mab")
-@click.option("--state", "state_file", default="", help="A bandit's JSON file.  [default: the shipped one]")
+@click.option("--state", "state_file", default="", help="A bandit's JSON file.  [default: the regime's]")
+@click.option("--regime", default=DEFAULT, show_default=True, help="Whose shipped bandit.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def inspect_mab(state_file: str, as_json: bool) -> None:
+def inspect_mab(state_file: str, regime: str, as_json: bool) -> None:
     """Show the bandit: layer-time estimates R, reward estimates Q and decision counts N by context."""
-    path = data_path(state_file, SHIPPED)
+    path = state_path(state_file, regime)
     estimates = read_json(path, REMEDY).get("layer_estimates_intervals", {})
-    state = read_state(state_file, list(estimates) or list(load_catalogue()))
+    state = read_state(path, list(estimates) or list(load_catalogue()))
     if as_json:
         print_json({"file": str(path), "intervals": state.intervals, **state.named()})
         return

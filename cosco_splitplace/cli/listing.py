@@ -11,6 +11,7 @@ from ..config import describe_settings
 from ..deciders import DECIDERS
 from ..evaluation.models import known_models
 from ..placement import PLACERS
+from ..regimes import load_regime, regime_names
 from ..rewards.metrics import METRICS
 from .common import output, print_json
 
@@ -42,6 +43,10 @@ KINDS: Dict[str, Callable[[], Rows]] = {
     "deciders": lambda: _registered(DECIDERS.describe()),
     "placers": lambda: _registered(PLACERS.describe()),
     "applications": _applications,
+    "regimes": lambda: [
+        {"name": one.name, "description": one.description, "made with": one.command}
+        for one in map(load_regime, regime_names())
+    ],
     "metrics": lambda: [
         {"name": one.name, "unit": one.unit, "better": one.better, "meaning": one.meaning} for one in METRICS
     ],
@@ -57,7 +62,7 @@ SHOWN_BY_DEFAULT = ("models", "deciders", "placers", "applications")
 @click.argument("kind", required=False, type=click.Choice(list(KINDS)))
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def list_command(kind: str, as_json: bool) -> None:
-    """List models, deciders, placers and applications; or one KIND, also metrics and settings."""
+    """List models, deciders, placers and applications; or one KIND, also regimes, metrics and settings."""
     chosen = {name: KINDS[name]() for name in ((kind,) if kind else SHOWN_BY_DEFAULT)}
     if as_json:
         print_json(chosen)

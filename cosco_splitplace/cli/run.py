@@ -106,7 +106,7 @@ def run(
     if not no_report:
         write_report(result, folder, command_line())
     _show(result, folder, as_json, no_report)
-    if result.intervals_done < settings.run.intervals:
+    if not result.complete:
         errors().print(
             f"interrupted after {result.intervals_done} of {settings.run.intervals} intervals, which are kept; "
             f"go on with: cosco-splitplace run --resume {folder}", highlight=False, soft_wrap=True,
@@ -147,9 +147,11 @@ def _resumed(folder: Path, out: Optional[Path], options: Dict[str, Any]) -> Tupl
             f"--resume takes its settings from {folder}; leave out {', '.join('--' + one for one in given) or '--out'}"
         )
     settings = Settings.from_toml(folder / SETTINGS_FILE)
-    done = read_metrics(folder).intervals_done
-    if done >= settings.run.intervals:
-        raise ConfigurationError(f"the run in {folder} is complete ({done} intervals); there is nothing to resume")
+    found = read_metrics(folder)
+    if found.complete:
+        raise ConfigurationError(
+            f"the run in {folder} is complete ({found.intervals_done} intervals); there is nothing to resume"
+        )
     return settings, folder
 
 

@@ -12,12 +12,11 @@ from ..deciders.bandit_state import SHIPPED
 from ..evaluation.report import write_report
 from ..evaluation.result_folder import new_result_folder, write_result
 from ..placement.surrogate import cache_dir
+from ..regimes import trained_dir
 from ..splitting.applications import train_applications
 from ..training import RATE_PER_HOST, SURROGATE_PLACERS, TRAINING_SEED, train_bandit, train_placer, training_origin
 from .common import F, build_settings, command_line, output, prepare_placer, progress_bar, settings_options
 from .inside import Inside
-
-SURROGATES = DATA_DIR / "surrogates"
 
 
 def _seed(default: int) -> Callable[[F], F]:
@@ -66,7 +65,9 @@ def placer_command(kinds: Tuple[str, ...], seed: int, out: Optional[Path], **opt
     """
     settings = build_settings(seed=seed, **options)
     hosts = settings.cluster.hosts
-    folder = out or (SURROGATES if hosts == Settings().cluster.hosts else cache_dir())
+    shipped = hosts == Settings().cluster.hosts
+    regime = settings.run.regime
+    folder = out or (trained_dir(regime) if shipped else cache_dir(regime))
     with progress_bar(False) as report:
         for kind in kinds:
             train_placer(kind, settings, folder, report)
@@ -120,7 +121,8 @@ def mab_command(
     folder = new_result_folder(result, "mab-training") if result is not None else None
     with progress_bar(False) as report:
         state, run = train_bandit(settings, lambda done, total: report("mab: training intervals", done, total))
-    path = out or DATA_DIR / SHIPPED
+    path = out or trained_dir(settings.run.regime) / SHIPPED
+    path.parent.mkdir(parents=True, exist_ok=True)
     state.write(path, training_origin(run.settings))
     if folder is not None:
         write_result(run, folder)

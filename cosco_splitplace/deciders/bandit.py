@@ -8,7 +8,7 @@ import numpy as np
 from ..config import BanditSettings
 from ..records import LAYER, Decision, FloatArray, Task, TaskOutcome
 from ..rewards.objective import ARMS, CONTEXTS, bandit_reward, context_of, context_rewards
-from .bandit_state import BanditState, read_state
+from .bandit_state import BanditState, read_state, state_path
 from .port import Decider, DeciderSetup
 
 UNTRAINED = "untrained"
@@ -30,7 +30,9 @@ class BanditDecider(Decider):
         if self.settings.state_file == UNTRAINED:
             self.bandit = untrained_state(setup)
         else:
-            self.bandit = read_state(self.settings.state_file, list(setup.applications))
+            self.bandit = read_state(
+                state_path(self.settings.state_file, setup.settings.run.regime), list(setup.applications)
+            )
         self._generator = setup.generator
 
     def decide(self, tasks: Sequence[Task], interval: int) -> List[Decision]:

@@ -9,10 +9,11 @@ from typing import Any, Dict, Sequence
 
 import numpy as np
 
-from ..datafiles import data_path, read_json
 from ..datafiles import field as checked
+from ..datafiles import read_json
 from ..errors import ConfigurationError, DataFileError
 from ..records import FloatArray, IntArray
+from ..regimes import trained_dir
 from ..rewards.objective import ARMS, CONTEXTS
 
 REMEDY = "cosco-splitplace train mab"
@@ -57,8 +58,13 @@ class BanditState:
         path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
 
 
-def read_state(state_file: str, applications: Sequence[str]) -> BanditState:
-    """The state in `state_file` (empty: the shipped one), for `applications`.
+def state_path(state_file: str, regime: str) -> Path:
+    """The file that the user gave, or the one that was trained in `regime`."""
+    return Path(state_file) if state_file else trained_dir(regime) / SHIPPED
+
+
+def read_state(path: Path, applications: Sequence[str]) -> BanditState:
+    """The state in `path`, for `applications`.
 
     Raises
     ------
@@ -67,7 +73,6 @@ def read_state(state_file: str, applications: Sequence[str]) -> BanditState:
     ConfigurationError
         It was trained on other applications: both lists are named.
     """
-    path = data_path(state_file, SHIPPED)
     content = read_json(path, REMEDY)
     estimates = checked(content, "layer_estimates_intervals", dict, path, REMEDY)
     if not set(applications) <= set(estimates):

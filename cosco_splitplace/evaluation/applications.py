@@ -59,7 +59,7 @@ def _summary(result: RunResult, application: str) -> ApplicationSummary:
         for task, decision in zip(result.tasks, result.decisions)
         if task.application == application
     ]
-    outcomes = [one for one in result.outcomes if one.task.application == application]
+    outcomes = [one for one in result.left_in_window if one.task.application == application]
     return ApplicationSummary(
         application=application,
         source=result.data_sources.get(application, ""),

@@ -233,7 +233,7 @@ def _run_one(one: Experiment, run: RunFunction) -> Union[Experiment, RunFailure]
     partial.mkdir(parents=True)
     try:
         result = run(one.settings, one.model)
-        if result.intervals_done < one.settings.run.intervals:
+        if not result.complete:
             raise KeyboardInterrupt  # the loop stops early, and keeps what it has, only when it is told to
         write_result(result, partial)
         write_json(partial / COMPLETE_FILE, {"version": 1, "content": one.content})

@@ -35,6 +35,7 @@ class RunMetrics:
     model: str
     seed: int
     intervals_done: int
+    complete: bool
     data_sources: Mapping[str, str]
     metrics: Mapping[str, float]
     applications: Mapping[str, Mapping[str, Any]]
@@ -101,6 +102,7 @@ def metrics_document(result: RunResult) -> Dict[str, Any]:
             "model": result.model,
             "seed": result.settings.run.seed,
             "intervals_done": result.intervals_done,
+            "complete": result.complete,
             "intervals": result.settings.run.intervals,
             "data_sources": dict(result.data_sources),
             "metrics": {
@@ -137,6 +139,7 @@ def read_metrics(folder: Path) -> RunMetrics:
             model=str(document["model"]),
             seed=int(document["seed"]),
             intervals_done=int(document["intervals_done"]),
+            complete=bool(document["complete"]),
             data_sources=dict(document["data_sources"]),
             metrics={**_numbers(document["metrics"], wanted), **_numbers(timing, (WALL_CLOCK_METRIC,))},
             applications={name: dict(values) for name, values in document["applications"].items()},

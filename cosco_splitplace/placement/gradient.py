@@ -30,7 +30,9 @@ class GradientPlacer(Placer):
     def __init__(self, setup: PlacerSetup) -> None:
         self._settings = setup.settings
         self._search = setup.settings.surrogate
-        self.surrogate = load_surrogate(self.kind, setup.cluster.n_hosts, self._search.weights_dir)
+        self.surrogate = load_surrogate(
+            self.kind, setup.cluster.n_hosts, setup.settings.surrogate.weights_dir, setup.settings.run.regime
+        )
         groups = self.surrogate.parameter_groups(self._search.placement_decay)
         self._optimiser = torch.optim.AdamW(groups, lr=self._search.fine_tune_rate)
         self._encoding: Optional[Encoding] = None

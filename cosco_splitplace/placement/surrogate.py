@@ -13,9 +13,10 @@ from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
 from torch import nn
 
-from ..datafiles import DATA_DIR, read_json
 from ..datafiles import field as checked
+from ..datafiles import read_json
 from ..errors import ConfigurationError, DataFileError
+from ..regimes import trained_dir
 from .features import constant_size
 
 GOBI = "gobi"
@@ -73,15 +74,15 @@ def remedy(kind: str, n_hosts: int) -> str:
     return f"cosco-splitplace train placer --placer {kind} --hosts {n_hosts}"
 
 
-def cache_dir() -> Path:
-    """Where surrogates for other clusters than the shipped ones are kept for this user."""
+def cache_dir(regime: str) -> Path:
+    """Where surrogates of `regime` for other clusters than the shipped ones' are kept for this user."""
     base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
-    return Path(base) / "cosco-splitplace" / "surrogates"
+    return Path(base) / "cosco-splitplace" / "surrogates" / trained_dir(regime).name
 
 
-def find_surrogate(kind: str, n_hosts: int, weights_dir: str) -> Optional[Path]:
+def find_surrogate(kind: str, n_hosts: int, weights_dir: str, regime: str = "") -> Optional[Path]:
     """The description file of a surrogate: in `weights_dir`, or (empty) shipped or in the user's cache; or None."""
-    folders = [Path(weights_dir)] if weights_dir else [DATA_DIR / "surrogates", cache_dir()]
+    folders = [Path(weights_dir)] if weights_dir else [trained_dir(regime), cache_dir(regime)]
     return next((path for path in (one / f"{kind}-{n_hosts}.json" for one in folders) if path.is_file()), None)
 
 
@@ -105,8 +106,8 @@ def save_surrogate(surrogate: Surrogate, kind: str, folder: Path, origin: Dict[s
     return path
 
 
-def load_surrogate(kind: str, n_hosts: int, weights_dir: str) -> Surrogate:
-    """The trained surrogate of `kind` for a cluster of `n_hosts`.
+def load_surrogate(kind: str, n_hosts: int, weights_dir: str, regime: str = "") -> Surrogate:
+    """The trained surrogate of `kind` for a cluster of `n_hosts` in `regime`.
 
     Raises
     ------
@@ -115,7 +116,7 @@ def load_surrogate(kind: str, n_hosts: int, weights_dir: str) -> Surrogate:
     ConfigurationError
         It was trained for another shape.
     """
-    path = find_surrogate(kind, n_hosts, weights_dir)
+    path = find_surrogate(kind, n_hosts, weights_dir, regime)
     command = remedy(kind, n_hosts)
     if path is None:
         raise DataFileError(

@@ -44,7 +44,16 @@ METRICS: Sequence[Metric] = (
     Metric("migrations", "count", "fragments that were moved while they ran", ""),
     Metric("tasks", "count", "tasks that arrived", ""),
     Metric("finished", "count", "tasks that left the system within the run", "higher"),
-    Metric("unfinished", "count", "tasks that were still in the system when the run ended", "lower"),
+    Metric("unfinished", "count", "tasks that were still in the system when the window ended", "lower"),
+    Metric(
+        "drained_reward", "fraction",
+        "the reward of all tasks that arrived, each run to its end (0 for one that never ended)", "higher",
+    ),
+    Metric("drained_violations", "fraction", "the same of violations (1 for a task that never ended)", "lower"),
+    Metric("drained_accuracy", "fraction", "the same of accuracy, over the tasks that ended", "higher"),
+    Metric("drained_response_intervals", "intervals", "the same of the response, over those that ended", "lower"),
+    Metric("drained_wait_intervals", "intervals", "the same of the wait, over those that ended", "lower"),
+    Metric("drained_unfinished", "count", "tasks that never ended, though the run waited for them", "lower"),
 )
 
 
@@ -74,11 +83,11 @@ def run_metrics(
     scheduling_s: float,
     migrations: int,
 ) -> Dict[str, float]:
-    """All metrics of a run by name.
+    """The metrics of a run's window by name.
 
     Parameters
     ----------
-    outcomes : the tasks that left.
+    outcomes : the tasks that left in it.
     decisions : the split of every task that arrived.
     host_utilisation : each host's mean CPU utilisation over the run, (n_hosts,), in [0, 1].
     energy_wh, cost_usd : of all hosts over the run.
@@ -89,11 +98,11 @@ def run_metrics(
     Returns
     -------
     dict
-        One value for each of `METRICS`; NaN for a mean over no task.
+        One value for each of `METRICS` that is not ``drained_...``; NaN for a mean over no task.
     """
     wait_s = _mean([one.wait_s for one in outcomes])
     response_s = _mean([one.response_s for one in outcomes])
-    values = {
+    return {
         "energy_mwh": energy_wh / 1e6,
         "scheduling_s": scheduling_s,
         "fairness": jain_fairness(host_utilisation),
@@ -115,7 +124,28 @@ def run_metrics(
         "finished": float(len(outcomes)),
         "unfinished": float(len(decisions) - len(outcomes)),
     }
-    return {one.name: values[one.name] for one in METRICS}
+
+
+def drained_metrics(outcomes: Sequence[TaskOutcome], tasks: int, interval_s: float) -> Dict[str, float]:
+    """The metrics of the other population: all tasks that arrived, run to their end.
+
+    A policy that starves its slow tasks looks better among the tasks that left in the window, not here.
+
+    Parameters
+    ----------
+    outcomes : the tasks that left, in the window or after it.
+    tasks : how many arrived.
+    interval_s : length of an interval.
+    """
+    never = tasks - len(outcomes)
+    return {
+        "drained_reward": sum(one.reward for one in outcomes) / tasks if tasks else float("nan"),
+        "drained_violations": (sum(one.violated for one in outcomes) + never) / tasks if tasks else float("nan"),
+        "drained_accuracy": _mean([one.accuracy for one in outcomes]),
+        "drained_response_intervals": _mean([one.response_intervals for one in outcomes]),
+        "drained_wait_intervals": _mean([one.wait_s for one in outcomes]) / interval_s,
+        "drained_unfinished": float(never),
+    }
 
 
 def _mean(values: Sequence[float]) -> float:
