@@ -112,7 +112,7 @@ class FragmentSettings:
         1.0, "factor on the measured multiply-adds of compressed models; calibrated in a regime (their response)"
     )
     layer_ram_extra_mb: float = setting(
-        0.0, "memory in MB that every layer fragment takes on top of what was measured (larger networks than the shipped)"
+        0.0, "memory in MB that every layer fragment takes on top of what was measured (for larger networks)"
     )
     layer_ram_mb_per_mmac: float = setting(
         0.0, "memory in MB that it takes on top for every million multiply-adds an image of its whole network"

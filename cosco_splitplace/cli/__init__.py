@@ -33,7 +33,9 @@ def cli() -> None:
     """
 
 
-for _command in (run, compare, calibrate_command, split, train, inspect, list_command, mobility, install, uninstall, doctor):
+for _command in (
+    run, compare, calibrate_command, split, train, inspect, list_command, mobility, install, uninstall, doctor,
+):
     cli.add_command(_command)
 
 

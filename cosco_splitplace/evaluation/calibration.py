@@ -119,8 +119,8 @@ def bisect(measured: Callable[[float], float], target: Target, progress: Optiona
             moved = low
         if max(moved / target.start, target.start / moved) > WIDEST:
             raise CalibrationError(
-                f"{'.'.join(target.knob)} can't bring {target.split} {target.metric} to {target.value}: at {moved:g} it "
-                f"differs by {abs(step):.3g}; change the regime's world"
+                f"{'.'.join(target.knob)} can't bring {target.split} {target.metric} to {target.value}: at {moved:g} "
+                f"it differs by {abs(step):.3g}; change the regime's world"
             )
         before, step = step, excess(moved)
         if (before < 0) != (step < 0):
