@@ -1,338 +1,385 @@
 """The engine's inner loop, compiled: processor sharing, shared links, RAM pressure and energy, event by event.
 
-A fragment is always in one phase, and a phase is an amount (MI, MB or seconds) that shrinks at a rate. Rates change
-only when a fragment enters or leaves a host or a link; then the amounts concerned are settled up to that instant.
-Between events every rate is constant, so that time is continuous and nothing depends on a step size.
+A fragment is always in one phase, and a phase is an amount (MI, MB or seconds) that shrinks at the rate of the station
+that the fragment is in. Rates change only when a fragment enters or leaves a host or a link. Between events every rate
+is constant, so that time is continuous and nothing depends on a step size.
 
 - CPU: the n fragments that run on a host get min(fragment's limit, MIPS / n) each, divided by the swap slowdown
   1 + penalty * (RAM used / RAM - 1) where the RAM is used more than once over.
 - Links: full duplex; a transfer gets the smaller of its equal shares of the sender's up- and the receiver's downlink.
+  It is in the station of the tighter one, and changes over when the other gets tighter.
 - Energy: the power curve at the host's utilisation, integrated exactly.
+
+Stations exist only while time passes: `advance` fills them from the fragments' phases and settles them at its end.
+With N hosts and the broker, host N, there are N + 1 CPUs, uplinks and downlinks each, in this order, and one station
+for all delays.
 """
 from __future__ import annotations
 
-from typing import NamedTuple, Tuple
+from typing import Any, NamedTuple, Tuple
 
 import numpy as np
 from numba import njit
 
-from ...records import BoolArray, FloatArray, IntArray
+from ...cluster import POWER_POINTS
+from ...records import FloatArray, IntArray
+from .stations import (
+    NOBODY,
+    PLACE_IN_STATION,
+    STATION,
+    Rows,
+    announce,
+    empty_tournament,
+    enter,
+    first_station,
+    leave,
+    serve,
+    settle,
+)
 
-FREE, STARTED, DELAY, TRANSFER, RUNNING, HELD, DONE = range(7)
+FREE, STARTED, DELAY, TRANSFER, RUNNING, DONE = range(6)
 INPUT, RESULT, MIGRATION = range(3)
-EVENT_FINISHED, EVENT_DELIVERED, EVENT_MIGRATED = range(3)
+EVENT_NONE, EVENT_FINISHED, EVENT_DELIVERED, EVENT_MIGRATED = range(-1, 3)
+
+# One row a fragment, in order of id; amounts in MI and MB, times in seconds, NaN for what has not happened.
+FRAGMENT = np.dtype(
+    [
+        ("phase", np.int64),
+        ("purpose", np.int64),
+        ("host", np.int64),
+        ("source", np.int64),
+        ("target", np.int64),
+        ("is_last", np.bool_),
+        ("transfer_mb", np.float64),
+        ("work_left", np.float64),
+        ("ram_mb", np.float64),
+        ("output_mb", np.float64),
+        ("placed", np.float64),
+        ("started", np.float64),
+        ("finished", np.float64),
+        ("delivered", np.float64),
+        ("migration_began", np.float64),
+        ("migration_s", np.float64),
+        ("migrations", np.int64),
+        ("work_done", np.float64),
+        ("received_mb", np.float64),
+        *PLACE_IN_STATION,
+        ("next", np.int64, (2,)),  # the next transfer on the same uplink, and on the same downlink
+        ("before", np.int64, (2,)),  # the one before it
+    ],
+    align=True,
+)
+# One row a host and a last one for the broker; what is done is counted since the last reading.
+HOST = np.dtype(
+    [
+        ("mips", np.float64),
+        ("fragment_mips", np.float64),
+        ("ram_mb", np.float64),
+        ("power_w", np.float64, (POWER_POINTS,)),
+        ("link_mb_s", np.float64),
+        ("latency_s", np.float64),
+        ("ram_used_mb", np.float64),
+        ("settled", np.float64),
+        ("busy_s", np.float64),
+        ("work_mi", np.float64),
+        ("energy_j", np.float64),
+        ("sent_mb", np.float64),
+        ("received_mb", np.float64),
+        ("first", np.int64, (2,)),  # of the transfers on its uplink, and on its downlink
+    ]
+)
+UP, DOWN = range(2)
 
 
-class FragmentColumns(NamedTuple):
-    """One row a fragment, in order of id; amounts in MI and MB, times in seconds, NaN for what has not happened."""
+class State(NamedTuple):
+    """What the kernel works on: rows of FRAGMENT, HOST and STATION, the stations' tournament, and a setting."""
 
-    phase: IntArray
-    purpose: IntArray
-    host: IntArray
-    source: IntArray
-    target: IntArray
-    is_last: BoolArray
-    remaining: FloatArray
-    rate: FloatArray
-    settled: FloatArray
-    due: FloatArray
-    transfer_mb: FloatArray
-    work_left: FloatArray
-    ram_mb: FloatArray
-    output_mb: FloatArray
-    placed: FloatArray
-    started: FloatArray
-    finished: FloatArray
-    delivered: FloatArray
-    migration_began: FloatArray
-    migration_s: FloatArray
-    migrations: IntArray
-    work_done: FloatArray
-    received_mb: FloatArray
+    fragments: Rows
+    hosts: Rows
+    stations: Rows
+    tournament: Any
+    swap_penalty: float
 
 
-class HostColumns(NamedTuple):
-    """One row a host and a last one for the broker; what is done is counted since the last reading."""
-
-    mips: FloatArray
-    fragment_mips: FloatArray
-    ram_mb: FloatArray
-    power_w: FloatArray
-    bandwidth_mb_s: FloatArray
-    latency_s: FloatArray
-    running: IntArray
-    uploads: IntArray
-    downloads: IntArray
-    ram_used_mb: FloatArray
-    settled: FloatArray
-    busy_s: FloatArray
-    work_mi: FloatArray
-    energy_j: FloatArray
-    sent_mb: FloatArray
-    received_mb: FloatArray
+def make_state(fragments: Rows, hosts: Rows, swap_penalty: float) -> State:
+    """The state of `hosts` and `fragments`, with stations that `advance` fills."""
+    count = 3 * len(hosts) + 1
+    return State(fragments, hosts, np.zeros(count, STATION), empty_tournament(count), swap_penalty)
 
 
 @njit(cache=True)  # type: ignore[untyped-decorator]
-def utilisation(h: HostColumns, host: int) -> float:
-    """Share of `host`'s capacity that its running fragments ask for, in [0, 1]."""
-    share: float = min(1.0, h.running[host] * h.fragment_mips[host] / h.mips[host])
-    return share
-
-
-@njit(cache=True)  # type: ignore[untyped-decorator]
-def power(h: HostColumns, host: int, share: float) -> float:
+def power(h: Rows, host: int, share: float) -> float:
     """Watts of `host` at CPU utilisation `share`, linear between the curve's points."""
-    steps = h.power_w.shape[1] - 1
+    curve = h[host].power_w
+    steps = len(curve) - 1
     left = min(int(share * steps), steps - 1)
     weight = share * steps - left
-    watts: float = (1 - weight) * h.power_w[host, left] + weight * h.power_w[host, left + 1]
+    watts: float = (1 - weight) * curve[left] + weight * curve[left + 1]
     return watts
 
 
 @njit(cache=True)  # type: ignore[untyped-decorator]
-def settle_fragment(f: FragmentColumns, h: HostColumns, i: int, now: float) -> None:
-    """Bring fragment `i`'s amounts up to `now`."""
-    done = f.rate[i] * (now - f.settled[i])
-    f.remaining[i] -= done
-    f.settled[i] = now
-    if f.phase[i] == RUNNING:
-        f.work_done[i] += done
-        h.work_mi[f.host[i]] += done
-    elif f.phase[i] == TRANSFER:
-        f.received_mb[i] += done
-        h.sent_mb[f.source[i]] += done
-        h.received_mb[f.target[i]] += done
-
-
-@njit(cache=True)  # type: ignore[untyped-decorator]
-def set_rate(f: FragmentColumns, i: int, rate: float, now: float) -> None:
-    """Give fragment `i` a new rate from `now` on; at rate 0 it is never due."""
-    f.rate[i] = rate
-    f.due[i] = now + max(f.remaining[i], 0.0) / rate if rate > 0 else np.inf
-
-
-@njit(cache=True)  # type: ignore[untyped-decorator]
-def settle_host(h: HostColumns, host: int, now: float) -> None:
+def settle_host(state: State, host: int, now: float) -> None:
     """Bring `host`'s energy and busy time up to `now`; to be called before its number of fragments changes."""
-    share = utilisation(h, host)
-    span = now - h.settled[host]
-    h.energy_j[host] += power(h, host, share) * span
-    h.busy_s[host] += share * span
-    h.settled[host] = now
+    h = state.hosts
+    share = min(1.0, state.stations[host].sharers * h[host].fragment_mips / h[host].mips)
+    span = now - h[host].settled
+    h[host].energy_j += power(h, host, share) * span
+    h[host].busy_s += share * span
+    h[host].settled = now
 
 
 @njit(cache=True)  # type: ignore[untyped-decorator]
-def share_host(
-    f: FragmentColumns, h: HostColumns, active: IntArray, n: int, host: int, swap_penalty: float, now: float
-) -> None:
-    """Share `host`'s CPU anew among the fragments that run there."""
-    if h.running[host] == 0:
+def share_cpu(state: State, host: int, now: float) -> None:
+    """Share `host`'s CPU anew, after its fragments or its memory have changed."""
+    h, s = state.hosts, state.stations
+    settle(s, host, now)
+    rate = min(h[host].fragment_mips, h[host].mips / max(1, s[host].sharers))
+    overuse = h[host].ram_used_mb / h[host].ram_mb - 1
+    s[host].rate = rate / (1 + state.swap_penalty * overuse) if overuse > 0 else rate
+    announce(state.fragments, s, state.tournament, host)
+
+
+@njit(cache=True)  # type: ignore[untyped-decorator]
+def link_of(state: State, host: int, side: int) -> int:
+    """The station of `host`'s uplink or downlink."""
+    return (1 + side) * len(state.hosts) + host
+
+
+@njit(cache=True)  # type: ignore[untyped-decorator]
+def tighter_link(state: State, i: int) -> int:
+    """The link that gives transfer `i` the smaller share: the sender's uplink or the receiver's downlink."""
+    f, s = state.fragments, state.stations
+    up, down = link_of(state, f[i].source, UP), link_of(state, f[i].target, DOWN)
+    return up if s[up].rate <= s[down].rate else down
+
+
+@njit(cache=True)  # type: ignore[untyped-decorator]
+def change_over(state: State, host: int, side: int, now: float) -> None:
+    """Move the transfers on a link of `host` into the station of their tighter link, where that is another now."""
+    f, s = state.fragments, state.stations
+    i = state.hosts[host].first[side]
+    while i != NOBODY:
+        old, new = f[i].station, tighter_link(state, i)
+        if new != old:
+            count(state, i, leave(f, s, i, now))
+            enter(f, s, i, new, now)
+            announce(f, s, state.tournament, old)
+            announce(f, s, state.tournament, new)
+        i = f[i].next[side]
+
+
+@njit(cache=True)  # type: ignore[untyped-decorator]
+def share_link(state: State, host: int, side: int, more: int, now: float) -> None:
+    """Share a link of `host` anew; the number of transfers on it has changed by `more`."""
+    s = state.stations
+    link, broker = link_of(state, host, side), len(state.hosts) - 1
+    settle(s, link, now)
+    old = s[link].rate
+    s[link].sharers += more
+    new = state.hosts[host].link_mb_s / max(1, s[link].sharers)
+    s[link].rate = new
+    announce(state.fragments, s, state.tournament, link)
+    if host != broker:
+        change_over(state, host, side, now)
         return
-    rate = min(h.fragment_mips[host], h.mips[host] / h.running[host])
-    overuse = h.ram_used_mb[host] / h.ram_mb[host] - 1
-    if overuse > 0:
-        rate /= 1 + swap_penalty * overuse
-    for k in range(n):
-        i = active[k]
-        if f.phase[i] == RUNNING and f.host[i] == host:
-            settle_fragment(f, h, i, now)
-            set_rate(f, i, rate, now)
+    for other in range(broker):  # thousands may be on the broker's link, but a few change over: find them by their host
+        if min(old, new) <= s[link_of(state, other, 1 - side)].rate <= max(old, new):
+            change_over(state, other, 1 - side, now)
 
 
 @njit(cache=True)  # type: ignore[untyped-decorator]
-def link_rate(f: FragmentColumns, h: HostColumns, i: int) -> float:
-    """What transfer `i` gets: the smaller of its equal shares of the sender's up- and the receiver's downlink."""
-    up = h.bandwidth_mb_s[f.source[i]] / h.uploads[f.source[i]]
-    down = h.bandwidth_mb_s[f.target[i]] / h.downloads[f.target[i]]
-    rate: float = min(up, down)
-    return rate
+def attach(state: State, i: int, host: int, side: int) -> None:
+    """Transfer `i` is on a link of `host` from now on."""
+    f, h = state.fragments, state.hosts
+    after = h[host].first[side]
+    f[i].next[side] = after
+    f[i].before[side] = NOBODY
+    if after != NOBODY:
+        f[after].before[side] = i
+    h[host].first[side] = i
 
 
 @njit(cache=True)  # type: ignore[untyped-decorator]
-def share_links(f: FragmentColumns, h: HostColumns, active: IntArray, n: int, a: int, b: int, now: float) -> None:
-    """Share anew the uplink of `a` and the downlink of `b`."""
-    for k in range(n):
-        i = active[k]
-        if f.phase[i] == TRANSFER and (f.source[i] == a or f.target[i] == b):
-            settle_fragment(f, h, i, now)
-            set_rate(f, i, link_rate(f, h, i), now)
+def detach(state: State, i: int, host: int, side: int) -> None:
+    """Transfer `i` is no longer on a link of `host`."""
+    f, h = state.fragments, state.hosts
+    before, after = f[i].before[side], f[i].next[side]
+    if before == NOBODY:
+        h[host].first[side] = after
+    else:
+        f[before].next[side] = after
+    if after != NOBODY:
+        f[after].before[side] = before
 
 
 @njit(cache=True)  # type: ignore[untyped-decorator]
-def begin_transfer(
-    f: FragmentColumns, h: HostColumns, i: int, purpose: int, source: int, target: int, mb: float, now: float
-) -> None:
-    """Put `mb` on their way; the links' latencies come first. Within one host nothing crosses a link."""
-    f.purpose[i] = purpose
-    f.source[i] = source
-    f.target[i] = target
-    f.transfer_mb[i] = mb if source != target else 0.0
-    f.phase[i] = DELAY
-    f.remaining[i] = h.latency_s[source] + h.latency_s[target] if source != target else 0.0
-    f.settled[i] = now
-    set_rate(f, i, 1.0, now)
+def count(state: State, i: int, amount: float) -> None:
+    """Fragment `i` has been given `amount` by its station: work that is done, bytes that have crossed its links."""
+    f, h = state.fragments, state.hosts
+    if f[i].phase == RUNNING:
+        f[i].work_done += amount
+        h[f[i].host].work_mi += amount
+    elif f[i].phase == TRANSFER:
+        f[i].received_mb += amount
+        h[f[i].source].sent_mb += amount
+        h[f[i].target].received_mb += amount
 
 
 @njit(cache=True)  # type: ignore[untyped-decorator]
-def enter_host(
-    f: FragmentColumns, h: HostColumns, active: IntArray, n: int, i: int, swap_penalty: float, now: float
-) -> None:
+def wait(state: State, i: int, now: float) -> None:
+    """Fragment `i` enters the station of the delays."""
+    line = len(state.stations) - 1
+    enter(state.fragments, state.stations, i, line, now)
+    announce(state.fragments, state.stations, state.tournament, line)
+
+
+@njit(cache=True)  # type: ignore[untyped-decorator]
+def run(state: State, i: int, now: float) -> None:
     """Fragment `i` goes on running, with what is left of its work, on its host."""
-    host = f.host[i]
-    settle_host(h, host, now)
-    f.phase[i] = RUNNING
-    f.remaining[i] = f.work_left[i]
-    f.rate[i] = 0.0
-    f.settled[i] = now
-    h.running[host] += 1
-    share_host(f, h, active, n, host, swap_penalty, now)
+    f, host = state.fragments, state.fragments[i].host
+    f[i].phase = RUNNING
+    f[i].remaining = f[i].work_left
+    settle_host(state, host, now)
+    enter(f, state.stations, i, host, now)
+    state.stations[host].sharers += 1
+    share_cpu(state, host, now)
 
 
 @njit(cache=True)  # type: ignore[untyped-decorator]
-def leave_host(
-    f: FragmentColumns, h: HostColumns, active: IntArray, n: int, i: int, swap_penalty: float, now: float
-) -> None:
-    """Fragment `i` no longer runs on its host; its memory is still held. The caller sets its next phase."""
-    host = f.host[i]
-    settle_host(h, host, now)
-    settle_fragment(f, h, i, now)
-    f.work_left[i] = max(f.remaining[i], 0.0)
-    f.phase[i] = HELD
-    f.rate[i] = 0.0
-    f.due[i] = np.inf
-    h.running[host] -= 1
-    share_host(f, h, active, n, host, swap_penalty, now)
+def cross(state: State, i: int, now: float) -> None:
+    """The bytes of fragment `i`'s transfer set out on its links."""
+    f, source, target = state.fragments, state.fragments[i].source, state.fragments[i].target
+    f[i].phase = TRANSFER
+    f[i].remaining = f[i].transfer_mb
+    share_link(state, source, UP, 1, now)
+    share_link(state, target, DOWN, 1, now)
+    attach(state, i, source, UP)
+    attach(state, i, target, DOWN)
+    link = tighter_link(state, i)
+    enter(f, state.stations, i, link, now)
+    announce(f, state.stations, state.tournament, link)
 
 
 @njit(cache=True)  # type: ignore[untyped-decorator]
-def release_ram(
-    f: FragmentColumns, h: HostColumns, active: IntArray, n: int, i: int, host: int, swap_penalty: float, now: float
-) -> None:
-    """Free fragment `i`'s memory on `host`; the others there may swap less from now on."""
-    swapping = h.ram_used_mb[host] > h.ram_mb[host]
-    h.ram_used_mb[host] -= f.ram_mb[i]
-    if swapping:
-        share_host(f, h, active, n, host, swap_penalty, now)
+def begin_transfer(f: Rows, h: Rows, i: int, purpose: int, source: int, target: int, megabytes: float) -> None:
+    """Put `megabytes` on their way; the links' latencies come first. Within one host nothing crosses a link."""
+    across = source != target
+    f[i].purpose = purpose
+    f[i].source = source
+    f[i].target = target
+    f[i].transfer_mb = megabytes if across else 0.0
+    f[i].phase = DELAY
+    f[i].remaining = h[source].latency_s + h[target].latency_s if across else 0.0
 
 
 @njit(cache=True)  # type: ignore[untyped-decorator]
-def reserve_ram(
-    f: FragmentColumns, h: HostColumns, active: IntArray, n: int, i: int, host: int, swap_penalty: float, now: float
+def begin_transfers(
+    f: Rows, h: Rows, ids: IntArray, purpose: int, sources: IntArray, targets: IntArray, megabytes: FloatArray
 ) -> None:
-    """Take fragment `i`'s memory on `host`; the others there may swap from now on."""
-    h.ram_used_mb[host] += f.ram_mb[i]
-    if h.ram_used_mb[host] > h.ram_mb[host]:
-        share_host(f, h, active, n, host, swap_penalty, now)
-
-
-@njit(cache=True)  # type: ignore[untyped-decorator]
-def reserve_all(
-    f: FragmentColumns,
-    h: HostColumns,
-    active: IntArray,
-    n: int,
-    ids: IntArray,
-    hosts: IntArray,
-    swap_penalty: float,
-    now: float,
-) -> None:
-    """Take the memory of fragments `ids` on `hosts`."""
+    """Put what fragments `ids` are sent on its way; all arrays (n_transfers,)."""
     for k in range(len(ids)):
-        reserve_ram(f, h, active, n, ids[k], hosts[k], swap_penalty, now)
+        begin_transfer(f, h, ids[k], purpose, sources[k], targets[k], megabytes[k])
 
 
 @njit(cache=True)  # type: ignore[untyped-decorator]
-def send_all(
-    f: FragmentColumns,
-    h: HostColumns,
-    ids: IntArray,
-    sources: IntArray,
-    targets: IntArray,
-    megabytes: FloatArray,
-    now: float,
-) -> None:
-    """Put the inputs of fragments `ids` on their way."""
-    for k in range(len(ids)):
-        begin_transfer(f, h, ids[k], INPUT, sources[k], targets[k], megabytes[k], now)
-
-
-@njit(cache=True)  # type: ignore[untyped-decorator]
-def detach_links(f: FragmentColumns, h: HostColumns, active: IntArray, n: int, i: int, now: float) -> None:
-    """Fragment `i`'s transfer no longer uses its links. The caller sets its next phase."""
-    settle_fragment(f, h, i, now)
-    f.phase[i] = HELD
-    f.rate[i] = 0.0
-    f.due[i] = np.inf
-    h.uploads[f.source[i]] -= 1
-    h.downloads[f.target[i]] -= 1
-    share_links(f, h, active, n, f.source[i], f.target[i], now)
-
-
-@njit(cache=True)  # type: ignore[untyped-decorator]
-def arrived(
-    f: FragmentColumns, h: HostColumns, active: IntArray, n: int, i: int, swap_penalty: float, now: float
-) -> int:
-    """What fragment `i` was waiting for is there: it starts, is delivered, or goes on elsewhere. Returns the event."""
-    if f.purpose[i] == RESULT:
-        f.phase[i] = DONE
-        f.due[i] = np.inf
-        f.delivered[i] = now
-        return EVENT_DELIVERED
-    if f.purpose[i] == MIGRATION:
-        release_ram(f, h, active, n, i, f.source[i], swap_penalty, now)
-        f.host[i] = f.target[i]
-        f.migration_s[i] += now - f.migration_began[i]
-        f.migrations[i] += 1
-        enter_host(f, h, active, n, i, swap_penalty, now)
-        return EVENT_MIGRATED
-    f.started[i] = now
-    enter_host(f, h, active, n, i, swap_penalty, now)
-    return -1
-
-
-@njit(cache=True)  # type: ignore[untyped-decorator]
-def finish(
-    f: FragmentColumns, h: HostColumns, active: IntArray, n: int, i: int, broker: int, swap_penalty: float, now: float
-) -> None:
+def finished(state: State, i: int, now: float) -> int:
     """Fragment `i` has done its work: its memory is freed; a last one returns its output to the broker."""
-    leave_host(f, h, active, n, i, swap_penalty, now)
-    f.work_left[i] = 0.0
-    f.finished[i] = now
-    release_ram(f, h, active, n, i, f.host[i], swap_penalty, now)
-    if f.is_last[i]:
-        begin_transfer(f, h, i, RESULT, f.host[i], broker, f.output_mb[i], now)
+    f, h, host = state.fragments, state.hosts, state.fragments[i].host
+    f[i].phase = DONE
+    f[i].work_left = 0.0
+    f[i].finished = now
+    settle_host(state, host, now)
+    state.stations[host].sharers -= 1
+    h[host].ram_used_mb -= f[i].ram_mb
+    share_cpu(state, host, now)
+    if f[i].is_last:
+        begin_transfer(f, h, i, RESULT, host, len(h) - 1, f[i].output_mb)
+        wait(state, i, now)
+    return EVENT_FINISHED
 
 
 @njit(cache=True)  # type: ignore[untyped-decorator]
-def step(
-    f: FragmentColumns, h: HostColumns, active: IntArray, n: int, i: int, broker: int, swap_penalty: float, now: float
-) -> int:
-    """Fragment `i`'s phase has ended at `now`: enter the next. Returns the event to report, or -1."""
-    if f.phase[i] == RUNNING:
-        finish(f, h, active, n, i, broker, swap_penalty, now)
-        return EVENT_FINISHED
-    if f.phase[i] == TRANSFER:
-        detach_links(f, h, active, n, i, now)
-        return arrived(f, h, active, n, i, swap_penalty, now)
-    if f.transfer_mb[i] == 0.0:
-        return arrived(f, h, active, n, i, swap_penalty, now)
-    f.phase[i] = TRANSFER
-    f.remaining[i] = f.transfer_mb[i]
-    f.rate[i] = 0.0
-    f.settled[i] = now
-    h.uploads[f.source[i]] += 1
-    h.downloads[f.target[i]] += 1
-    share_links(f, h, active, n, f.source[i], f.target[i], now)
-    return -1
+def arrived(state: State, i: int, now: float) -> int:
+    """What fragment `i` was waiting for is there: it starts, is delivered, or goes on elsewhere."""
+    f, h = state.fragments, state.hosts
+    if f[i].purpose == RESULT:
+        f[i].phase = DONE
+        f[i].delivered = now
+        return EVENT_DELIVERED
+    if f[i].purpose == INPUT:
+        f[i].started = now
+        run(state, i, now)
+        return EVENT_NONE
+    h[f[i].source].ram_used_mb -= f[i].ram_mb
+    share_cpu(state, f[i].source, now)
+    f[i].host = f[i].target
+    f[i].migration_s += now - f[i].migration_began
+    f[i].migrations += 1
+    run(state, i, now)
+    return EVENT_MIGRATED
+
+
+@njit(cache=True)  # type: ignore[untyped-decorator]
+def step(state: State, i: int, now: float) -> int:
+    """Fragment `i`'s phase has ended at `now`, and it has left its station: enter the next. Returns the event."""
+    f = state.fragments
+    if f[i].phase == RUNNING:
+        return finished(state, i, now)
+    if f[i].phase == TRANSFER:
+        detach(state, i, f[i].source, UP)
+        detach(state, i, f[i].target, DOWN)
+        share_link(state, f[i].source, UP, -1, now)
+        share_link(state, f[i].target, DOWN, -1, now)
+        return arrived(state, i, now)
+    if f[i].transfer_mb == 0.0:
+        return arrived(state, i, now)
+    cross(state, i, now)
+    return EVENT_NONE
+
+
+@njit(cache=True)  # type: ignore[untyped-decorator]
+def fill(state: State, active: IntArray, now: float) -> None:
+    """Put the `active` fragments into the stations that their phases ask for, at the rates of `now`."""
+    f, h, s = state.fragments, state.hosts, state.stations
+    state.tournament[:] = np.inf
+    for k in range(len(s)):
+        s[k].sharers = 0
+        s[k].rate = 1.0
+        s[k].clock = 0.0
+        s[k].settled = now
+        s[k].root = NOBODY
+    for host in range(len(h)):
+        h[host].first[UP] = NOBODY
+        h[host].first[DOWN] = NOBODY
+    for i in active:
+        if f[i].phase == RUNNING:
+            s[f[i].host].sharers += 1
+        elif f[i].phase == TRANSFER:
+            attach(state, i, f[i].source, UP)
+            attach(state, i, f[i].target, DOWN)
+            s[link_of(state, f[i].source, UP)].sharers += 1
+            s[link_of(state, f[i].target, DOWN)].sharers += 1
+    for host in range(len(h)):
+        share_cpu(state, host, now)
+        for side in (UP, DOWN):
+            link = link_of(state, host, side)
+            s[link].rate = h[host].link_mb_s / max(1, s[link].sharers)
+    for i in active:
+        k = len(s) - 1
+        if f[i].phase == RUNNING:
+            k = f[i].host
+        elif f[i].phase == TRANSFER:
+            k = tighter_link(state, i)
+        enter(f, s, i, k, now)
+    for k in range(len(s)):
+        announce(f, s, state.tournament, k)
 
 
 @njit(cache=True)  # type: ignore[untyped-decorator]
 def advance(
-    f: FragmentColumns,
-    h: HostColumns,
+    state: State,
     active: IntArray,
-    n: int,
-    swap_penalty: float,
     now: float,
     until: float,
     event_time: FloatArray,
@@ -341,41 +388,38 @@ def advance(
 ) -> Tuple[int, int]:
     """Run from `now` to `until`.
 
-    `active` (capacity >= n) holds the ids of the `n` fragments that are delayed, in transfer or running, in its first
-    places; those that leave these phases are taken out. Events go to the three event arrays, in order of time.
+    `active` holds the ids of the fragments that are delayed, in transfer or running; those that still are at the end
+    are moved to its beginning, in the same order. Events go to the three event arrays, in order of time.
 
     Returns
     -------
     (n_active, n_events)
     """
-    broker = len(h.mips) - 1
-    events = 0
-    for k in range(n):
-        i = active[k]
-        if f.phase[i] == TRANSFER:  # bandwidths may have changed at the boundary
-            set_rate(f, i, link_rate(f, h, i), now)
+    f, s = state.fragments, state.stations
+    fill(state, active, now)
+    n_events = 0
     while True:
-        first = -1
-        due = np.inf
-        for k in range(n):
-            if f.due[active[k]] < due:
-                due = f.due[active[k]]
-                first = k
-        if first < 0 or due > until:
+        k = first_station(state.tournament)
+        due = state.tournament[len(state.tournament) // 2 + k]
+        i = s[k].root
+        if i == NOBODY or due > until:
             break
-        i = active[first]
-        event = step(f, h, active, n, i, broker, swap_penalty, due)
-        if event >= 0:
-            event_time[events] = due
-            event_fragment[events] = i
-            event_kind[events] = event
-            events += 1
-        if f.phase[i] == HELD or f.phase[i] == DONE:
-            n -= 1
-            active[first] = active[n]
-    for k in range(n):
-        settle_fragment(f, h, active[k], until)
-        set_rate(f, active[k], f.rate[active[k]], until)
-    for host in range(broker):
-        settle_host(h, host, until)
-    return n, events
+        s[k].clock = f[i].mark  # exactly: rounding must not part those that are due together
+        s[k].settled = due
+        count(state, i, leave(f, s, i, due))
+        announce(f, s, state.tournament, k)
+        event = step(state, i, due)
+        if event != EVENT_NONE:
+            event_time[n_events] = due
+            event_fragment[n_events] = i
+            event_kind[n_events] = event
+            n_events += 1
+    n_active = 0
+    for i in active:
+        if f[i].phase != DONE:
+            count(state, i, serve(f, s, i, until))
+            active[n_active] = i
+            n_active += 1
+    for host in range(len(state.hosts) - 1):
+        settle_host(state, host, until)
+    return n_active, n_events
