@@ -30,6 +30,9 @@ class PlacementProblem:
     Only fragments whose predecessors have finished are here, so that every placement keeps the precedence chain.
     ``current`` is the host of a placed fragment and WAIT for one in the queue; a placed one may get another host only
     where ``movable``. ``source`` is the host that holds a queued fragment's input, or n_hosts for the broker.
+    ``task_ids`` says which belong together, ``due_s`` when their task's result must be at the broker (in seconds since
+    the run began); ``steps_after`` counts the fragments that can only start when this one has finished, and
+    ``work_after_mi`` is theirs.
     ``free_ram_mb`` (n_hosts,) is what placements may still take.
     """
 
@@ -37,6 +40,10 @@ class PlacementProblem:
     snapshot: Snapshot
     fragment_ids: IntArray
     layer: BoolArray
+    task_ids: IntArray
+    due_s: FloatArray
+    steps_after: IntArray
+    work_after_mi: FloatArray
     work_left_mi: FloatArray
     ram_mb: FloatArray
     input_mb: FloatArray
