@@ -17,6 +17,7 @@ from .backends.port import Backend
 from .cluster import Cluster
 from .config import Settings
 from .deciders import Decider
+from .fragments.table import UNKNOWN, FragmentTable
 from .fragments.tracking import Workflow, WorkflowTracker
 from .fragments.workflow import make_fragments
 from .history import SECONDS_PER_HOUR, History
@@ -28,7 +29,6 @@ from .records import (
     LAYER,
     MIGRATED,
     Decision,
-    Fragment,
     IntArray,
     IntervalRecord,
     Snapshot,
@@ -85,6 +85,7 @@ class Loop:
         self.backend = backend
         self.accuracy = accuracy
         self.workflows = WorkflowTracker()
+        self.table = FragmentTable(cluster.n_hosts)
         self.history = History()
         self._interval_s = settings.run.interval_s
         self._full_energy_wh = cluster.power_w[:, -1].sum() * self._interval_s / SECONDS_PER_HOUR
@@ -113,11 +114,13 @@ class Loop:
 
     def split(self, interval: Interval) -> None:
         """Step 3: each task becomes fragments, and a plan of its data movements."""
+        first = len(self.history.fragments)
         for task, decision in zip(interval.tasks, interval.decisions):
             split = self.applications[task.application].split(decision.split)
             fragments = make_fragments(task, split, self.settings.fragments, len(self.history.fragments))
             self.workflows.add(task, fragments, make_plan(fragments), self.backend.clock.now_s)
             self.history.fragments += fragments
+        self.table.add(self.history.fragments[first:])
         self.history.tasks += interval.tasks
         self.history.decisions += interval.decisions
 
@@ -190,27 +193,24 @@ class Loop:
 
     def _problem(self, snapshot: Snapshot) -> PlacementProblem:
         """What the placer is asked: the placed fragments where they are, then the queue."""
-        queue = self.workflows.queue
-        fragments = [self.workflows.placed[one] for one in snapshot.fragment_ids.tolist()] + queue
+        queued = np.array([one.fragment_id for one in self.workflows.queue], dtype=np.int64)
+        for k in np.flatnonzero(self.table.column("source", queued) == UNKNOWN).tolist():
+            fragment = self.workflows.queue[k]
+            self.table.set_source(fragment.fragment_id, self.backend.times(fragment.depends_on[0]).host)
+        ids = np.append(snapshot.fragment_ids, queued)
         return PlacementProblem(
             cluster=self.cluster,
             snapshot=snapshot,
-            fragment_ids=np.array([one.fragment_id for one in fragments], dtype=np.int64),
-            layer=np.array([one.split == LAYER for one in fragments], dtype=bool),
-            work_left_mi=np.append(snapshot.work_left_mi, [one.work_mi for one in queue]),
-            ram_mb=np.array([one.ram_mb for one in fragments], dtype=float),
-            input_mb=np.array([one.input_mb for one in fragments], dtype=float),
-            source=np.array([self._input_host(one) for one in fragments], dtype=np.int64),
-            current=np.append(snapshot.fragment_hosts, np.full(len(queue), WAIT)),
-            movable=np.append(snapshot.movable, np.zeros(len(queue), dtype=bool)),
+            fragment_ids=ids,
+            layer=self.table.column("layer", ids),
+            work_left_mi=np.append(snapshot.work_left_mi, self.table.column("work_mi", queued)),
+            ram_mb=self.table.column("ram_mb", ids),
+            input_mb=self.table.column("input_mb", ids),
+            source=self.table.column("source", ids),
+            current=np.append(snapshot.fragment_hosts, np.full(len(queued), WAIT)),
+            movable=np.append(snapshot.movable, np.zeros(len(queued), dtype=bool)),
             free_ram_mb=self.cluster.ram_mb * self.settings.engine.ram_overcommit - snapshot.ram_used_mb,
         )
-
-    def _input_host(self, fragment: Fragment) -> int:
-        """Where the fragment's input lies: on its predecessor's host, or at the broker."""
-        if not fragment.depends_on:
-            return self.cluster.n_hosts
-        return self.backend.times(fragment.depends_on[0]).host
 
     def _outcome(self, workflow: Workflow, interval: int) -> TaskOutcome:
         times = {one: self.backend.times(one) for one in workflow.fragments}
