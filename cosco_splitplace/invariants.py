@@ -5,14 +5,14 @@ arrived; nothing runs faster than its host, its link or its memory allows.
 """
 from __future__ import annotations
 
-import math
 from collections import Counter
-from typing import Dict
+from math import isfinite
+from typing import Dict, Mapping
 
 import numpy as np
 
 from .cluster import Cluster
-from .errors import InvariantError, require
+from .errors import InvariantError
 from .records import FragmentRow, RunResult
 
 RELATIVE = 1e-6
@@ -23,8 +23,13 @@ def _same(a: float, b: float) -> bool:
     return abs(a - b) <= RELATIVE * max(abs(a), abs(b)) + SMALLEST
 
 
+def _broken(law: str) -> InvariantError:
+    return InvariantError(f"a law of the system is broken: {law}")
+
+
 def _law(holds: bool, message: str) -> None:
-    require(holds, f"a law of the system is broken: {message}", InvariantError)
+    if not holds:
+        raise _broken(message)
 
 
 def check_result(result: RunResult, cluster: Cluster) -> None:
@@ -52,46 +57,48 @@ def check_tasks(result: RunResult) -> None:
     _law(set(left) <= known and max(left.values(), default=1) == 1, "a task left twice or never arrived")
     undelivered: Dict[int, int] = dict.fromkeys(known, 0)
     for row in result.fragments:
-        done = row.times is not None and math.isfinite(row.times.delivered_s)
+        done = row.times is not None and isfinite(row.times.delivered_s)
         undelivered[row.fragment.task_id] += row.fragment.is_last and not done
     for task_id, missing in undelivered.items():
         has_left = task_id in left
-        _law((missing == 0) == has_left, f"task {task_id} has {missing} results to come, left: {has_left}")
+        if (missing == 0) != has_left:
+            raise _broken(f"task {task_id} has {missing} results to come, left: {has_left}")
 
 
 def check_fragment(row: FragmentRow) -> None:
     """One fragment's times are in order, and its work and bytes are those that it was made with."""
     if row.times is None:
         return
-    name, made, times = f"fragment {row.fragment.fragment_id}", row.fragment, row.times
+    made, times = row.fragment, row.times
     steps = [row.ready_s, times.placed_s, times.started_s, times.finished_s]
-    steps += [times.delivered_s] if made.is_last else []
-    reached = [one for one in steps if math.isfinite(one)]
-    _law(reached == steps[: len(reached)], f"{name} skipped a step: {steps}")
-    _law(all(a <= b for a, b in zip(reached, reached[1:])), f"{name} went back in time: {steps}")
-    finished = math.isfinite(times.finished_s)
-    _law(
-        _same(times.work_done_mi, made.work_mi) if finished else times.work_done_mi <= made.work_mi + SMALLEST,
-        f"{name} did {times.work_done_mi} of {made.work_mi} MI, finished: {finished}",
-    )
-    if finished and (math.isfinite(times.delivered_s) or not made.is_last):
+    if made.is_last:
+        steps.append(times.delivered_s)
+    reached = [one for one in steps if isfinite(one)]
+    if reached != steps[: len(reached)]:
+        raise _broken(f"fragment {made.fragment_id} skipped a step: {steps}")
+    if reached != sorted(reached):
+        raise _broken(f"fragment {made.fragment_id} went back in time: {steps}")
+    finished = isfinite(times.finished_s)
+    done, due = times.work_done_mi, made.work_mi
+    if not (_same(done, due) if finished else done <= due + SMALLEST):
+        raise _broken(f"fragment {made.fragment_id} did {done} of {due} MI, finished: {finished}")
+    if len(reached) == len(steps):
         bytes_due = row.input_link_mb + times.migrations * made.ram_mb + made.output_mb * made.is_last
-        _law(_same(times.received_mb, bytes_due), f"{name} moved {times.received_mb} of {bytes_due} MB")
+        if not _same(times.received_mb, bytes_due):
+            raise _broken(f"fragment {made.fragment_id} moved {times.received_mb} of {bytes_due} MB")
 
 
-def check_precedence(row: FragmentRow, rows: Dict[int, FragmentRow]) -> None:
+def check_precedence(row: FragmentRow, rows: Mapping[int, FragmentRow]) -> None:
     """A fragment is ready when its predecessors have finished, and starts when their output has arrived."""
+    if row.times is None:
+        return
     for one in row.fragment.depends_on:
         before = rows[one].times
-        if row.times is None:
-            continue
-        name = f"fragment {row.fragment.fragment_id}"
-        _law(before is not None and before.finished_s <= row.times.placed_s, f"{name} was placed before {one} finished")
-        if math.isfinite(row.times.started_s):
-            _law(
-                row.times.received_mb >= row.input_link_mb * (1 - RELATIVE) - SMALLEST,
-                f"{name} started before the output of {one} had arrived",
-            )
+        if before is None or not before.finished_s <= row.times.placed_s:
+            raise _broken(f"fragment {row.fragment.fragment_id} was placed before {one} finished")
+        arrived = row.times.received_mb >= row.input_link_mb * (1 - RELATIVE) - SMALLEST
+        if isfinite(row.times.started_s) and not arrived:
+            raise _broken(f"fragment {row.fragment.fragment_id} started before the output of {one} had arrived")
 
 
 def check_totals(result: RunResult) -> None:

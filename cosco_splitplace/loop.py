@@ -17,6 +17,7 @@ from .backends.port import Backend
 from .cluster import Cluster
 from .config import Settings
 from .deciders import Decider
+from .fragments.table import UNKNOWN, FragmentTable
 from .fragments.tracking import Workflow, WorkflowTracker
 from .fragments.workflow import make_fragments
 from .history import SECONDS_PER_HOUR, History
@@ -28,7 +29,6 @@ from .records import (
     LAYER,
     MIGRATED,
     Decision,
-    Fragment,
     IntArray,
     IntervalRecord,
     Snapshot,
@@ -85,6 +85,7 @@ class Loop:
         self.backend = backend
         self.accuracy = accuracy
         self.workflows = WorkflowTracker()
+        self.table = FragmentTable(cluster.n_hosts)
         self.history = History()
         self._interval_s = settings.run.interval_s
         self._full_energy_wh = cluster.power_w[:, -1].sum() * self._interval_s / SECONDS_PER_HOUR
@@ -119,6 +120,8 @@ class Loop:
             fragments = make_fragments(task, split, self.settings.fragments, len(self.history.fragments))
             self.workflows.add(task, fragments, make_plan(fragments), self.backend.clock.now_s)
             self.history.fragments += fragments
+            due_s = (task.arrival_interval + task.deadline_intervals) * self._interval_s
+            self.table.add(fragments, due_s)
         self.history.tasks += interval.tasks
         self.history.decisions += interval.decisions
 
@@ -191,31 +194,28 @@ class Loop:
 
     def _problem(self, snapshot: Snapshot) -> PlacementProblem:
         """What the placer is asked: the placed fragments where they are, then the queue."""
-        queue = self.workflows.queue
-        fragments = [self.workflows.placed[one] for one in snapshot.fragment_ids.tolist()] + queue
+        queued = np.array([one.fragment_id for one in self.workflows.queue], dtype=np.int64)
+        for k in np.flatnonzero(self.table.column("source", queued) == UNKNOWN).tolist():
+            fragment = self.workflows.queue[k]
+            self.table.set_source(fragment.fragment_id, self.backend.times(fragment.depends_on[0]).host)
+        ids = np.append(snapshot.fragment_ids, queued)
         return PlacementProblem(
             cluster=self.cluster,
             snapshot=snapshot,
-            fragment_ids=np.array([one.fragment_id for one in fragments], dtype=np.int64),
-            layer=np.array([one.split == LAYER for one in fragments], dtype=bool),
-            task_ids=np.array([one.task_id for one in fragments], dtype=np.int64),
-            due_s=np.array([self.workflows.due_interval(one.fragment_id) for one in fragments]) * self._interval_s,
-            steps_after=np.array([self.workflows.after(one.fragment_id)[0] for one in fragments], dtype=np.int64),
-            work_after_mi=np.array([self.workflows.after(one.fragment_id)[1] for one in fragments], dtype=float),
-            work_left_mi=np.append(snapshot.work_left_mi, [one.work_mi for one in queue]),
-            ram_mb=np.array([one.ram_mb for one in fragments], dtype=float),
-            input_mb=np.array([one.input_mb for one in fragments], dtype=float),
-            source=np.array([self._input_host(one) for one in fragments], dtype=np.int64),
-            current=np.append(snapshot.fragment_hosts, np.full(len(queue), WAIT)),
-            movable=np.append(snapshot.movable, np.zeros(len(queue), dtype=bool)),
+            fragment_ids=ids,
+            layer=self.table.column("layer", ids),
+            task_ids=self.table.column("task_id", ids),
+            due_s=self.table.column("due_s", ids),
+            steps_after=self.table.column("steps_after", ids),
+            work_after_mi=self.table.column("work_after_mi", ids),
+            work_left_mi=np.append(snapshot.work_left_mi, self.table.column("work_mi", queued)),
+            ram_mb=self.table.column("ram_mb", ids),
+            input_mb=self.table.column("input_mb", ids),
+            source=self.table.column("source", ids),
+            current=np.append(snapshot.fragment_hosts, np.full(len(queued), WAIT)),
+            movable=np.append(snapshot.movable, np.zeros(len(queued), dtype=bool)),
             free_ram_mb=self.cluster.ram_mb * self.settings.engine.ram_overcommit - snapshot.ram_used_mb,
         )
-
-    def _input_host(self, fragment: Fragment) -> int:
-        """Where the fragment's input lies: on its predecessor's host, or at the broker."""
-        if not fragment.depends_on:
-            return self.cluster.n_hosts
-        return self.backend.times(fragment.depends_on[0]).host
 
     def _outcome(self, workflow: Workflow, interval: int) -> TaskOutcome:
         times = {one: self.backend.times(one) for one in workflow.fragments}

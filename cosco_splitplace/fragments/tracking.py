@@ -6,7 +6,7 @@ depends on has finished.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Dict, List, Sequence, Tuple
+from typing import Dict, List, Sequence
 
 from ..pipeline.plan import Plan
 from ..records import DELIVERED, FINISHED, Fragment, FragmentEvent, Task
@@ -32,7 +32,6 @@ class WorkflowTracker:
     placed: Dict[int, Fragment] = field(default_factory=dict)
     ready_s: Dict[int, float] = field(default_factory=dict)
     _of_fragment: Dict[int, Workflow] = field(default_factory=dict)
-    _after: Dict[int, Tuple[int, float]] = field(default_factory=dict)
 
     def add(self, task: Task, fragments: Sequence[Fragment], plan: Plan, now_s: float) -> None:
         """A task enters; its fragments without predecessors are ready."""
@@ -48,10 +47,6 @@ class WorkflowTracker:
             self._of_fragment[one.fragment_id] = workflow
             if not one.depends_on:
                 self._make_ready(one, now_s)
-        for one in reversed(fragments):  # a fragment depends on earlier ones only
-            steps, work = self._after.setdefault(one.fragment_id, (0, 0.0))
-            for before in one.depends_on:
-                self._after[before] = steps + 1, work + one.work_mi
 
     def mark_placed(self, fragments: Sequence[Fragment]) -> None:
         """These fragments of the queue got hosts."""
@@ -66,15 +61,6 @@ class WorkflowTracker:
     def task_of(self, fragment_id: int) -> Task:
         """The fragment's task."""
         return self._of_fragment[fragment_id].task
-
-    def due_interval(self, fragment_id: int) -> float:
-        """The end of the last interval in which the fragment's task may be delivered without a violation."""
-        task = self.task_of(fragment_id)
-        return float(task.arrival_interval + task.deadline_intervals)
-
-    def after(self, fragment_id: int) -> Tuple[int, float]:
-        """How many fragments wait for this one, directly or not, and their work in MI."""
-        return self._after[fragment_id]
 
     def take_in(self, events: Sequence[FragmentEvent]) -> List[Workflow]:
         """Move on with what happened; returns the workflows that are complete now, in order of completion."""

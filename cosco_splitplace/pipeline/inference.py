@@ -40,7 +40,7 @@ class SampledAccuracy:
         right = held_out_answers(self._applications[task.application].split(split))
         count = min(self._sample_images, task.batch_images)
         sample = np.random.default_rng(task.image_seed).integers(len(right), size=count)
-        return float(right[sample].mean())
+        return int(np.count_nonzero(right[sample])) / count
 
 
 def held_out_answers(split: SplitProfile) -> BoolArray:

@@ -6,9 +6,9 @@ a semantic split broadcasts the input to every branch and returns all outputs to
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Dict, Optional, Sequence, Tuple
+from typing import List, Optional, Sequence, Set, Tuple
 
-from ..errors import InvariantError, require
+from ..errors import InvariantError
 from ..records import Fragment
 
 
@@ -61,33 +61,41 @@ def check_plan(plan: Plan, fragments: Sequence[Fragment]) -> None:
         A fragment has not exactly one input; an output goes nowhere or its size changes on the way; the broker
         concatenates something else than what is returned; a fragment would wait for itself.
     """
-    by_id: Dict[int, Fragment] = {one.fragment_id: one for one in fragments}
-    targets = [step.target for step in plan.steps if step.target is not None]
-    sources = [step.source for step in plan.steps if step.source is not None]
-    require(sorted(targets) == sorted(by_id), f"task {plan.task_id}: every fragment needs one input", InvariantError)
-    require(set(sources) == set(by_id), f"task {plan.task_id}: an output goes nowhere", InvariantError)
-    returned = tuple(step.source for step in plan.steps if step.target is None)
-    require(returned == plan.concat, f"task {plan.task_id}: concatenated is not what is returned", InvariantError)
-    for step in plan.steps:
-        if step.target is not None:
-            require(
-                abs(step.megabytes - by_id[step.target].input_mb) <= 1e-9 * max(1.0, step.megabytes),
-                f"task {plan.task_id}: fragment {step.target} takes in {by_id[step.target].input_mb:g} MB, "
-                f"but {step.megabytes:g} MB are moved",
-                InvariantError,
-            )
-        if step.source is not None:
-            require(
-                abs(step.megabytes - by_id[step.source].output_mb) <= 1e-9 * max(1.0, step.megabytes),
-                f"task {plan.task_id}: fragment {step.source} puts out {by_id[step.source].output_mb:g} MB, "
-                f"but {step.megabytes:g} MB are moved",
-                InvariantError,
-            )
+    by_id = {one.fragment_id: one for one in fragments}
     feeds = {step.target: step.source for step in plan.steps if step.target is not None}
+    targets = [step.target for step in plan.steps if step.target is not None]
+    sources = {step.source for step in plan.steps if step.source is not None}
+    returned = tuple(step.source for step in plan.steps if step.target is None)
+    if sorted(targets) != sorted(by_id):
+        raise _broken(plan, "every fragment needs one input")
+    if sources != by_id.keys():
+        raise _broken(plan, "an output goes nowhere")
+    if returned != plan.concat:
+        raise _broken(plan, "concatenated is not what is returned")
+    for step in plan.steps:
+        if step.target is not None and not _same(step.megabytes, by_id[step.target].input_mb):
+            raise _broken(plan, _mismatch(step, step.target, "takes in", by_id[step.target].input_mb))
+        if step.source is not None and not _same(step.megabytes, by_id[step.source].output_mb):
+            raise _broken(plan, _mismatch(step, step.source, "puts out", by_id[step.source].output_mb))
+    fed: Set[int] = set()  # by the broker, directly or through others
     for fragment_id in by_id:
-        seen = set()
+        path: List[int] = []
         current: Optional[int] = fragment_id
-        while current is not None:
-            require(current not in seen, f"task {plan.task_id}: fragment {current} waits for itself", InvariantError)
-            seen.add(current)
+        while current is not None and current not in fed:
+            if current in path:
+                raise _broken(plan, f"fragment {current} waits for itself")
+            path.append(current)
             current = feeds[current]
+        fed.update(path)
+
+
+def _same(a: float, b: float) -> bool:
+    return abs(a - b) <= 1e-9 * max(1.0, a)
+
+
+def _mismatch(step: Step, fragment_id: int, verb: str, megabytes: float) -> str:
+    return f"fragment {fragment_id} {verb} {megabytes:g} MB, but {step.megabytes:g} MB are moved"
+
+
+def _broken(plan: Plan, message: str) -> InvariantError:
+    return InvariantError(f"task {plan.task_id}: {message}")

@@ -33,6 +33,10 @@ EVENT_NAMES = {
     kernel.EVENT_DELIVERED: DELIVERED,
     kernel.EVENT_MIGRATED: MIGRATED,
 }
+# in the order of FragmentTimes
+MEASURED = [
+    "host", "placed", "started", "finished", "delivered", "migration_s", "migrations", "work_done", "received_mb",
+]
 SECONDS_PER_HOUR = 3600.0
 EVENTS_PER_FRAGMENT = 3  # moved, finished and delivered: no fragment can do more between two calls
 
@@ -184,19 +188,7 @@ class Engine:
 
     def times(self, fragment_id: int) -> FragmentTimes:
         """What was measured about one fragment so far."""
-        one = self._state.fragments[fragment_id]
-        return FragmentTimes(
-            fragment_id=fragment_id,
-            host=int(one["host"]),
-            placed_s=float(one["placed"]),
-            started_s=float(one["started"]),
-            finished_s=float(one["finished"]),
-            delivered_s=float(one["delivered"]),
-            migration_s=float(one["migration_s"]),
-            migrations=int(one["migrations"]),
-            work_done_mi=float(one["work_done"]),
-            received_mb=float(one["received_mb"]),
-        )
+        return FragmentTimes(fragment_id, *self._state.fragments[MEASURED][fragment_id].item())
 
     def _begin_transfers(
         self, ids: IntArray, purpose: int, sources: IntArray, targets: IntArray, megabytes: FloatArray
