@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 LAYER = "layer"
 SEMANTIC = "semantic"
-COMPRESSED = "compressed"
+COMPRESSED = "compressed"  # the pruned network in one container: no split, but one of the choices
+SPLITS = (LAYER, SEMANTIC, COMPRESSED)
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]

@@ -28,10 +28,13 @@ def _applications() -> Rows:
             "name": one.name,
             "images": one.data_source,
             "deadline l (intervals)": one.deadline_scale_intervals,
-            **{f"{name}: fragments": len(split.fragments) for name, split in one.splits.items()},
-            **{f"{name}: accuracy": split.accuracy for name, split in one.splits.items()},
+            "split": split.name,
+            "fragments": len(split.fragments),
+            "MACs an image": sum(fragment.multiply_adds for fragment in split.fragments),
+            "accuracy": split.accuracy,
         }
         for one in load_catalogue().values()
+        for split in one.splits.values()
     ]
 
 

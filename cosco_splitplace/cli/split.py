@@ -8,14 +8,17 @@ import click
 from rich.table import Table
 
 from ..evaluation.result_folder import new_result_folder
-from ..splitting.applications import STRATEGIES, WrittenSplit, split_application
+from ..records import SPLITS
+from ..splitting.applications import WrittenSplit, split_application
 from .common import output, print_json, progress_bar
 
 
 @click.command()
 @click.argument("application")
-@click.option("--strategy", type=click.Choice(STRATEGIES), required=True, help="A chain of layers, or class branches.")
-@click.option("--fragments", type=int, help="How many.  [default: the application's own number]")
+@click.option(
+    "--strategy", type=click.Choice(SPLITS), required=True, help="A chain of layers, class branches, or pruned."
+)
+@click.option("--fragments", type=int, help="How many.  [default: as many as are shipped]")
 @click.option("--out", type=click.Path(path_type=Path), help="Artifact folder.  [default: results/split-001]")
 @click.option("--seed", type=int, default=0, show_default=True, help="Seed of training, where branches are trained.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of a table; no progress bar.")

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 from typing import List, Sequence
 
-from ..records import LAYER, SEMANTIC, Decision, Task
+from ..records import COMPRESSED, LAYER, SEMANTIC, Decision, Task
 from .port import Decider, DeciderSetup
 
 
@@ -30,6 +30,12 @@ class SemanticDecider(FixedDecider):
     """Semantic split for every task (the S of S+G)."""
 
     split = SEMANTIC
+
+
+class CompressedDecider(FixedDecider):
+    """The pruned network in one container for every task (the paper's MC baseline)."""
+
+    split = COMPRESSED
 
 
 class RandomDecider(Decider):

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import ConfigurationError, DataFileError, unknown_name
+from ..records import SPLITS
 from .synthetic import SyntheticSettings
 
 if sys.version_info >= (3, 11):
@@ -65,7 +66,7 @@ class TrainingSettings:
 
 @dataclass(frozen=True)
 class ApplicationSettings:
-    """One application: its data, its two networks, and how they are split and trained."""
+    """One application: its data, its two networks, and how they are split, compressed and trained."""
 
     name: str
     data_set: str
@@ -76,7 +77,8 @@ class ApplicationSettings:
     semantic_branches: int
     whole: tuple[StageSettings, ...]
     branch: tuple[StageSettings, ...]  # for semantic_branches branches; other counts scale its widths
-    training: Mapping[str, TrainingSettings]  # by split: "layer" (the whole network) and "semantic"
+    pruned_share: float  # of each convolution's channels that the compressed network does without
+    training: Mapping[str, TrainingSettings]  # by split; "layer" is the whole network, "compressed" its fine-tuning
     synthetic: SyntheticSettings | None  # None: there is no synthetic stand-in for this data set
 
     def __post_init__(self) -> None:
@@ -86,6 +88,8 @@ class ApplicationSettings:
         if self.layer_fragments < 1 or not 1 <= self.semantic_branches <= self.n_classes:
             raise ValueError(f"layer_fragments must be 1 or more and semantic_branches 1 to {self.n_classes}; "
                              f"got {self.layer_fragments} and {self.semantic_branches}")
+        if not 0 <= self.pruned_share < 1:
+            raise ValueError(f"pruned_share must be 0 to below 1, got {self.pruned_share}")
         if len(self.image_shape) != 3 or min(self.image_shape) < 1:
             raise ValueError(f"image_shape must be channels, height, width; got {self.image_shape}")
 
@@ -136,8 +140,8 @@ def _application(name: str, table: object, where: str) -> ApplicationSettings:
         if not values[stages]:
             raise ConfigurationError(f"{where}: {stages} needs at least one stage")
     training = values.get("training", {})
-    if sorted(training) != ["layer", "semantic"]:
-        raise ConfigurationError(f"{where}: training needs the tables layer and semantic, got {sorted(training)}")
+    if sorted(training) != sorted(SPLITS):
+        raise ConfigurationError(f"{where}: training needs the tables {', '.join(SPLITS)}; got {sorted(training)}")
     values["training"] = {split: _record(TrainingSettings, entry, f"{where}.training.{split}")
                           for split, entry in training.items()}
     synthetic = values.get("synthetic")

@@ -12,6 +12,7 @@ from typing import Any
 
 from ..datafiles import DATA_DIR, field, read_json
 from ..errors import ConfigurationError, DataFileError, ResultExistsError, unknown_name
+from ..records import LAYER, SEMANTIC, SPLITS
 from ..threads import limited_threads
 from .application_settings import application_names, application_settings
 from .artifacts import REMEDY, load_artifact, save_artifact
@@ -21,15 +22,15 @@ from .split_network import SplitNetwork
 from .split_training import (
     measured_accuracy,
     resplit_layers,
+    train_compressed,
     train_layer_split,
     train_semantic_split,
 )
 
-__all__ = ["STRATEGIES", "WrittenSplit", "split_application", "train_applications"]
+__all__ = ["WrittenSplit", "split_application", "train_applications"]
 
 logger = logging.getLogger(__name__)
 
-STRATEGIES = ("layer", "semantic")
 APPS_FILE = "apps.json"
 _TRAINING_THREADS = 2  # fixed, for the order of sums and so the last bits of the weights depend on it
 
@@ -94,26 +95,27 @@ def split_application(
     shipped_dir: Path = DATA_DIR,
     progress: Progress | None = None,
 ) -> WrittenSplit:
-    """Split application ``name`` into ``fragments`` (None: the application's own number); the artifact is ``out_dir``.
+    """Split application ``name`` into ``fragments`` (None: as many as are shipped); the artifact is ``out_dir``.
 
-    "layer" cuts the shipped trained network anew. "semantic" writes the shipped branches again if their number is
-    asked for, else it trains that many (a minute). Raises ConfigurationError for an unknown name or an impossible
-    number, with the possible range; ResultExistsError if ``out_dir`` holds anything; DataFileError if the shipped
-    artifacts are missing or damaged.
+    "layer" cuts the shipped trained network anew, "compressed" the pruned one. "semantic" writes the shipped branches
+    again if their number is asked for, else it trains that many (a minute). Raises ConfigurationError for an unknown
+    name or an impossible number, with the possible range; ResultExistsError if ``out_dir`` holds anything;
+    DataFileError if the shipped artifacts are missing or damaged.
     """
-    settings = application_settings(name)
-    if strategy not in STRATEGIES:
-        raise unknown_name("strategy", strategy, STRATEGIES)
+    application_settings(name)
+    if strategy not in SPLITS:
+        raise unknown_name("strategy", strategy, SPLITS)
     out_dir = Path(out_dir)
     if out_dir.exists() and (not out_dir.is_dir() or any(out_dir.iterdir())):
         raise ResultExistsError(f"{out_dir} exists and is not empty; choose another folder")
     folder = Path(shipped_dir) / "artifacts" / name
     try:
-        if strategy == "layer":
-            whole = load_artifact(folder / "layer")
-            network = resplit_layers(whole, settings.layer_fragments if fragments is None else fragments)
-        else:
+        if strategy == SEMANTIC:
             network = _semantic_network(name, folder, fragments, seed, data_dir, progress)
+        else:
+            network = load_artifact(folder / strategy)
+            if fragments is not None:
+                network = resplit_layers(network, fragments)
     except ValueError as error:
         raise ConfigurationError(str(error)) from None
     images = load_images(name, data_dir, source=network.source, train=False)
@@ -125,10 +127,10 @@ def _semantic_network(
 ) -> SplitNetwork:
     settings = application_settings(name)
     if n_branches in (None, settings.semantic_branches):
-        return load_artifact(shipped / "semantic")
+        return load_artifact(shipped / SEMANTIC)
     if not 1 <= n_branches <= settings.n_classes:
         raise ValueError(f"branches must be 1 to {settings.n_classes} (the classes of {name}), got {n_branches}")
-    whole = load_artifact(shipped / "layer")
+    whole = load_artifact(shipped / LAYER)
     images = load_images(name, data_dir, source=whole.source)
     with limited_threads(_TRAINING_THREADS):
         return train_semantic_split(settings, images, whole, n_branches, seed,
@@ -138,14 +140,15 @@ def _semantic_network(
 def _train_application(
     name: str, out_dir: Path, seed: int, data_dir: Path | str | None, progress: Progress | None
 ) -> dict[str, Any]:
-    """Train and write both splits of one application; returns its entry in ``apps.json``."""
+    """Train and write every split of one application; returns its entry in ``apps.json``."""
     settings = application_settings(name)
     images = load_images(name, data_dir)
     whole = train_layer_split(settings, images, seed, _named(progress, f"{name}: training the whole network"))
     branched = train_semantic_split(settings, images, whole, settings.semantic_branches, seed,
                                     _named(progress, f"{name}: training the branches"))
+    compressed = train_compressed(settings, images, whole, seed, _named(progress, f"{name}: pruning, fine-tuning"))
     splits: dict[str, Any] = {}
-    for network in (whole, branched):
+    for network in (whole, branched, compressed):
         artifact = f"{name}/{network.split}"
         written = _write_split(network, images, out_dir / "artifacts" / artifact, progress)
         splits[network.split] = {"structure": written.structure, "artifact": artifact, "accuracy": written.accuracy,

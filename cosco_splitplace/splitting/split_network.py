@@ -23,7 +23,7 @@ class SplitNetwork:
     """Trained fragments with what is needed to run them. The modules are in eval mode and want no gradients."""
 
     application: str
-    split: str  # "layer", "semantic"; the format leaves room for more
+    split: str  # "layer", "semantic", "compressed"; the format leaves room for more
     structure: str  # CHAIN: one after another; BRANCHES: side by side
     source: str  # where the images came from that it was trained on
     image_shape: tuple[int, int, int]

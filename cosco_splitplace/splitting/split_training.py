@@ -1,24 +1,27 @@
-"""From images to trained, split networks: the whole network cut into a chain, and the semantic branches."""
+"""From images to trained networks: the whole one cut into a chain, the semantic branches, and the compressed one."""
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 from collections.abc import Callable
 
 import numpy as np
 import torch
 
+from ..records import COMPRESSED, LAYER, SEMANTIC
 from ..threads import limited_threads
 from .application_settings import ApplicationSettings
 from .architectures import branch_network, branch_stages, whole_network
+from .compression import pruned_network
 from .datasets import ImageSet
 from .layer_split import split_layers
 from .network import Operator, build_network
 from .semantic_split import BranchedNetwork, class_similarity, group_classes
 from .split_network import BRANCHES, CHAIN, SplitNetwork
-from .training import accuracy_of, train_classifier
+from .training import accuracy_of, fine_tune_classifier, train_classifier
 
-__all__ = ["measured_accuracy", "resplit_layers", "train_layer_split", "train_semantic_split"]
+__all__ = ["measured_accuracy", "resplit_layers", "train_compressed", "train_layer_split", "train_semantic_split"]
 
 logger = logging.getLogger(__name__)
 
@@ -31,10 +34,11 @@ def train_layer_split(
     """Train the whole network and cut it into the application's number of layer fragments."""
     operators = whole_network(settings)
     whole = build_network(operators)
-    train_classifier(whole, images.train_images, images.train_labels, settings.training["layer"],
-                     _generator(seed, settings.name, "layer"), on_step)
-    return _chain(operators, whole, settings.layer_fragments, settings.name, images.source,
-                  images.held_out_sha256(), settings.image_shape, settings.n_classes)
+    train_classifier(whole, images.train_images, images.train_labels, settings.training[LAYER],
+                     _generator(seed, settings.name, LAYER), on_step)
+    uncut = SplitNetwork(settings.name, LAYER, CHAIN, images.source, settings.image_shape, settings.n_classes,
+                         (operators,), (whole,), (), images.held_out_sha256())
+    return resplit_layers(uncut, settings.layer_fragments)
 
 
 def resplit_layers(network: SplitNetwork, fragments: int) -> SplitNetwork:
@@ -44,10 +48,11 @@ def resplit_layers(network: SplitNetwork, fragments: int) -> SplitNetwork:
     """
     if network.structure != CHAIN:
         raise ValueError(f"only a chain can be cut again, got {network.structure}")
-    operators = [operator for fragment in network.operators for operator in fragment]
-    whole = torch.nn.Sequential(*(module for fragment in network.fragments for module in fragment.children()))
-    return _chain(operators, whole, fragments, network.application, network.source, network.held_out_sha256,
-                  network.image_shape, network.n_classes)
+    operators, whole = _uncut(network)
+    parts = split_layers(operators, network.image_shape, fragments)
+    edges = np.cumsum([0, *map(len, parts)])
+    modules = tuple(torch.nn.Sequential(*list(whole)[start:end]) for start, end in zip(edges, edges[1:]))
+    return dataclasses.replace(network, operators=parts, fragments=modules, artifact_hash="")
 
 
 def train_semantic_split(
@@ -64,9 +69,19 @@ def train_semantic_split(
     operators = tuple(branch_network(settings, stages, len(group)) for group in groups)
     branches = [build_network(branch) for branch in operators]
     train_classifier(BranchedNetwork(branches, groups), images.train_images, images.train_labels,
-                     settings.training["semantic"], _generator(seed, settings.name, f"semantic-{n_branches}"), on_step)
-    return SplitNetwork(settings.name, "semantic", BRANCHES, images.source, settings.image_shape, settings.n_classes,
+                     settings.training[SEMANTIC], _generator(seed, settings.name, f"semantic-{n_branches}"), on_step)
+    return SplitNetwork(settings.name, SEMANTIC, BRANCHES, images.source, settings.image_shape, settings.n_classes,
                         operators, tuple(branches), groups, images.held_out_sha256())
+
+
+def train_compressed(
+    settings: ApplicationSettings, images: ImageSet, whole: SplitNetwork, seed: int, on_step: OnStep | None = None
+) -> SplitNetwork:
+    """Prune the trained ``whole`` network, make it physically smaller and fine-tune what is left: one fragment."""
+    operators, module = pruned_network(*_uncut(whole), settings.image_shape[0], settings.pruned_share)
+    fine_tune_classifier(module, images.train_images, images.train_labels, settings.training[COMPRESSED],
+                         _generator(seed, settings.name, COMPRESSED), on_step)
+    return dataclasses.replace(whole, split=COMPRESSED, operators=(operators,), fragments=(module,), artifact_hash="")
 
 
 def measured_accuracy(network: SplitNetwork, images: ImageSet) -> float:
@@ -79,15 +94,10 @@ def measured_accuracy(network: SplitNetwork, images: ImageSet) -> float:
     return accuracy
 
 
-def _chain(
-    operators: list[Operator] | tuple[Operator, ...], whole: torch.nn.Sequential, fragments: int, application: str,
-    source: str, held_out_sha256: str, image_shape: tuple[int, int, int], n_classes: int,
-) -> SplitNetwork:
-    parts = split_layers(operators, image_shape, fragments)
-    edges = np.cumsum([0, *map(len, parts)])
-    modules = tuple(torch.nn.Sequential(*list(whole)[start:end]) for start, end in zip(edges, edges[1:]))
-    return SplitNetwork(application, "layer", CHAIN, source, image_shape, n_classes, parts, modules, (),
-                        held_out_sha256)
+def _uncut(network: SplitNetwork) -> tuple[tuple[Operator, ...], torch.nn.Sequential]:
+    """A chain's operators and modules in one piece."""
+    modules = (module for fragment in network.fragments for module in fragment.children())
+    return sum(network.operators, ()), torch.nn.Sequential(*modules)
 
 
 def _generator(seed: int, *names: str) -> torch.Generator:

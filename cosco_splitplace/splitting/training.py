@@ -14,7 +14,7 @@ from torch.nn import functional
 from .application_settings import TrainingSettings
 from .network import initialise_weights
 
-__all__ = ["accuracy_of", "train_classifier"]
+__all__ = ["accuracy_of", "fine_tune_classifier", "train_classifier"]
 
 _WARM_UP_SHARE = 0.1
 _MAX_GRADIENT_NORM = 5.0  # made up: only the first steps ever reach it
@@ -28,7 +28,20 @@ def train_classifier(
     generator: torch.Generator,
     on_step: Callable[[int, int], None] | None = None,
 ) -> None:
-    """Train ``module`` from fresh weights with AdamW and cross entropy; it is left in eval mode.
+    """Train ``module`` from fresh weights, as :func:`fine_tune_classifier` does from the weights that it has."""
+    initialise_weights(module, generator)
+    fine_tune_classifier(module, images, labels, settings, generator, on_step)
+
+
+def fine_tune_classifier(
+    module: nn.Module,
+    images: NDArray[np.uint8],
+    labels: NDArray[np.int64],
+    settings: TrainingSettings,
+    generator: torch.Generator,
+    on_step: Callable[[int, int], None] | None = None,
+) -> None:
+    """Train ``module`` further with AdamW and cross entropy; it is left in eval mode.
 
     ``images`` uint8 (n, c, h, w), ``labels`` int64 (n,); ``module`` maps images to logits (n, classes).
     ``on_step(done, total)`` is called after every step. Raises ValueError without images, or when the loss is no
@@ -37,7 +50,6 @@ def train_classifier(
     if len(images) == 0 or len(images) != len(labels):
         raise ValueError(f"training needs images, and a label for each: got {len(images)} images "
                          f"and {len(labels)} labels")
-    initialise_weights(module, generator)
     module.train()
     pixels, targets = torch.from_numpy(images), torch.from_numpy(labels)
     optimizer = torch.optim.AdamW(module.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay)

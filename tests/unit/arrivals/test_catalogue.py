@@ -57,7 +57,7 @@ def test_the_shipped_catalogue_is_the_issues() -> None:
 def test_unknown_names_list_the_known() -> None:
     with pytest.raises(UnknownNameError, match="unknown application 'Mnist'; known: CIFAR100, FashionMNIST, MNIST"):
         load_catalogue("", ["Mnist"])
-    with pytest.raises(UnknownNameError, match="unknown split of MNIST 'channel'; known: layer, semantic"):
+    with pytest.raises(UnknownNameError, match="unknown split of MNIST 'channel'; known: compressed, layer, semantic"):
         load_catalogue()["MNIST"].split("channel")
 
 

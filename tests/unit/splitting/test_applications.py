@@ -12,6 +12,7 @@ import pytest
 import torch
 
 from cosco_splitplace.errors import ConfigurationError, DataFileError, ResultExistsError
+from cosco_splitplace.records import SPLITS
 from cosco_splitplace.splitting import applications, profiles
 from cosco_splitplace.splitting.application_settings import ApplicationSettings, application_settings
 from cosco_splitplace.splitting.applications import split_application, train_applications
@@ -51,9 +52,9 @@ def test_training_writes_everything_and_repeats_itself(tmp_path: Path) -> None:
         "cosco-splitplace train applications --applications FashionMNIST --seed 4")
     entry = content["applications"]["FashionMNIST"]
     assert (entry["source"], entry["synthetic"], entry["held_out_images"]) == ("synthetic", True, 100)
-    assert [len(entry["splits"][split]["fragments"]) for split in ("layer", "semantic")] == [4, 5]
+    assert [len(entry["splits"][split]["fragments"]) for split in SPLITS] == [4, 5, 1]
     assert entry["splits"]["semantic"]["class_groups"] and "class_groups" not in entry["splits"]["layer"]
-    for split in ("layer", "semantic"):
+    for split in SPLITS:
         first, second = (load_artifact(tmp_path / run / "artifacts/FashionMNIST" / split) for run in ("a", "b"))
         assert first.artifact_hash == second.artifact_hash
     assert ("FashionMNIST: training the whole network", 2, 2) in seen
@@ -78,6 +79,15 @@ def test_layer_split_in_another_number_answers_the_same(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("quick")
+def test_the_compressed_network_ships_whole_and_can_be_cut(tmp_path: Path) -> None:
+    shipped = split_application("CIFAR100", "compressed", None, tmp_path / "one")
+    assert (shipped.split, shipped.structure, len(shipped.fragments)) == ("compressed", "chain", 1)
+    cut = split_application("CIFAR100", "compressed", 2, tmp_path / "two")
+    assert (cut.split, len(cut.fragments), cut.accuracy) == ("compressed", 2, shipped.accuracy)
+    assert sum(one.multiply_adds for one in cut.fragments) == shipped.fragments[0].multiply_adds
+
+
+@pytest.mark.usefixtures("quick")
 def test_semantic_split_ships_or_trains(tmp_path: Path) -> None:
     shipped = split_application("MNIST", "semantic", 5, tmp_path / "five")
     assert shipped.class_groups == load_artifact(applications.DATA_DIR / "artifacts/MNIST/semantic").class_groups
@@ -90,9 +100,10 @@ def test_semantic_split_ships_or_trains(tmp_path: Path) -> None:
     ("name", "strategy", "fragments", "message"),
     [
         ("SVHN", "layer", 4, "unknown application 'SVHN'"),
-        ("MNIST", "diagonal", 4, "unknown strategy 'diagonal'; known: layer, semantic"),
+        ("MNIST", "diagonal", 4, "unknown strategy 'diagonal'; known: compressed, layer, semantic"),
         ("MNIST", "layer", 0, "1 to 5 fragments .* got 0"),
         ("MNIST", "layer", 6, "1 to 5 fragments .* got 6"),
+        ("MNIST", "compressed", 6, "1 to 5 fragments .* got 6"),
         ("MNIST", "semantic", 11, "1 to 10 .* got 11"),
     ],
 )

@@ -10,13 +10,14 @@ import pytest
 import torch
 
 from cosco_splitplace.datafiles import DATA_DIR
+from cosco_splitplace.records import SPLITS
 from cosco_splitplace.splitting.application_settings import application_names, application_settings
 from cosco_splitplace.splitting.artifacts import load_artifact
 from cosco_splitplace.splitting.costs import network_cost
 from cosco_splitplace.splitting.datasets import load_images
 from cosco_splitplace.splitting.split_training import measured_accuracy
 
-CASES = [(name, split) for name in ("MNIST", "FashionMNIST", "CIFAR100") for split in ("layer", "semantic")]
+CASES = [(name, split) for name in ("MNIST", "FashionMNIST", "CIFAR100") for split in SPLITS]
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +43,7 @@ def test_costs_are_what_is_written_down(name: str, split: str, apps: dict[str, A
     network = load_artifact(DATA_DIR / "artifacts" / name / split)
     written = apps["applications"][name]["splits"][split]
     assert written["artifact"] == f"{name}/{split}" and written["structure"] == network.structure
-    assert len(written["fragments"]) == {"layer": 4, "semantic": 5}[split]
+    assert len(written["fragments"]) == {"layer": 4, "semantic": 5, "compressed": 1}[split]
     operators = sum(network.operators, ()) if network.structure == "chain" else None
     parts = [network_cost(operators, network.image_shape)] if operators else [
         network_cost(branch, network.image_shape) for branch in network.operators]
@@ -79,12 +80,22 @@ def test_accuracies_are_near_the_papers_table_4(apps: dict[str, Any]) -> None:
     def accuracies(split: str) -> list[float]:
         return [apps["applications"][name]["splits"][split]["accuracy"] for name in application_names()]
 
-    layer, semantic = accuracies("layer"), accuracies("semantic")
+    layer, semantic, compressed = (accuracies(split) for split in SPLITS)
     assert np.mean(layer) == pytest.approx(0.932, abs=0.015)
     assert np.mean(semantic) == pytest.approx(0.890, abs=0.015)
-    for values in (layer, semantic):
+    assert np.mean(compressed) == pytest.approx(0.899, abs=0.015)
+    for values in (layer, semantic, compressed):
         assert values == sorted(values, reverse=True)  # MNIST highest, CIFAR100 lowest
     assert all(whole > branched for whole, branched in zip(layer, semantic))
+    assert all(whole > pruned for whole, pruned in zip(layer, compressed))
+
+
+def test_compressed_networks_are_physically_smaller(apps: dict[str, Any]) -> None:
+    for name in application_names():
+        splits = apps["applications"][name]["splits"]
+        for key, most in (("multiply_adds", 0.4), ("parameters", 0.5), ("weights_bytes", 0.5)):
+            whole, pruned = (sum(one[key] for one in splits[split]["fragments"]) for split in ("layer", "compressed"))
+            assert pruned < most * whole
 
 
 def test_products_are_small_and_name_no_place() -> None:
