@@ -226,6 +226,24 @@ class SurrogateSettings:
 
 
 @dataclass(frozen=True)
+class PairSurrogateSettings:
+    """The surrogate of daso-set and the search through it (ours; nothing of it is in the paper)."""
+
+    time_price: float = setting(
+        0.02, "what a predicted interval of a task's time costs, in probabilities of keeping a deadline"
+    )
+    sweeps: int = setting(2, "most passes of the search over the queue")
+    trace_intervals: int = setting(150, "intervals of each run of execution traces that 'train placer' learns from")
+    epochs: int = setting(12, "passes over the traces in training")
+    weights_dir: str = setting("", "folder of the trained surrogate; empty: the shipped one")
+
+    def __post_init__(self) -> None:
+        require(self.time_price >= 0, f"pair_surrogate.time_price is {self.time_price}; give 0 or more")
+        for name in ("sweeps", "trace_intervals", "epochs"):
+            require(getattr(self, name) >= 1, f"pair_surrogate.{name} is {getattr(self, name)}; give at least 1")
+
+
+@dataclass(frozen=True)
 class Settings:
     """Every setting of a run, by stage."""
 
@@ -236,6 +254,7 @@ class Settings:
     engine: EngineSettings = field(default_factory=EngineSettings)
     bandit: BanditSettings = field(default_factory=BanditSettings)
     surrogate: SurrogateSettings = field(default_factory=SurrogateSettings)
+    pair_surrogate: PairSurrogateSettings = field(default_factory=PairSurrogateSettings)
 
     @classmethod
     def from_mapping(cls, values: Mapping[str, Any], origin: str = "settings") -> "Settings":

@@ -2,13 +2,18 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Callable, Dict, Optional, Tuple
 
 from .config import Settings
 from .deciders.bandit import TrainingBanditDecider
 from .deciders.bandit_state import BanditState
+from .placement.port import Placer
+from .placement.set_placer import TracingDasoSetPlacer
+from .placement.set_surrogate import PairSurrogate, save_pair_surrogate
+from .placement.set_training import PairTrace, fit, trace_of
 from .placement.surrogate import cache_dir, find_surrogate, save_surrogate
 from .placement.traces import TracingPlacer
 from .placement.training import refuse_too_many_hosts, train_surrogate
@@ -19,6 +24,10 @@ from .threads import limited_threads
 
 TRAINING_SEED = 50  # of the seeds 0 to 99, which are for tuning; results are reported on others
 SURROGATE_PLACERS = ("gobi", "daso")
+
+PAIR_REGIMES = ("contended", "slack", "tight-ram")
+PAIR_DECIDERS = ("semantic", "random", "layer")
+PAIR_ROUNDS = 2
 
 StageProgress = Callable[[str, int, int], None]
 
@@ -81,6 +90,54 @@ def train_placer(kind: str, settings: Settings, folder: Path, progress: Optional
             _stage(progress, f"{kind}: training"),
         )
     return save_surrogate(surrogate, kind, folder, {**training_origin(settings), **figures})
+
+
+def train_pair_placer(settings: Settings, folder: Path, progress: Optional[StageProgress] = None) -> Path:
+    """Train the surrogate of daso-set on its own traces; returns the description's path.
+
+    One surrogate serves all worlds: each round runs every shipped regime under deciders that choose semantic splits,
+    layer splits, and either, and places by what the round before has learned.
+
+    Parameters
+    ----------
+    settings : ``run.seed``, ``cluster.hosts``, ``arrivals.rate`` and ``pair_surrogate`` are used, the rest is the
+        regimes'.
+    folder : where weights and description go.
+    progress : called with (stage, done, asked for).
+    """
+    own = settings.pair_surrogate
+    worlds = [(regime, decider) for regime in PAIR_REGIMES for decider in PAIR_DECIDERS]
+    surrogate, figures = PairSurrogate(), {}
+    with limited_threads(1):
+        for number in range(PAIR_ROUNDS):
+            parts = []
+            for done, (regime, decider) in enumerate(worlds):
+                with TemporaryDirectory(prefix="cosco-splitplace-") as before:
+                    save_pair_surrogate(surrogate, Path(before), {})
+                    world = load_regime(regime).settings().replace(
+                        run={
+                            "decider": decider, "placer": "daso-set", "intervals": own.trace_intervals,
+                            "seed": settings.run.seed + number,
+                        },
+                        cluster={"hosts": settings.cluster.hosts},
+                        arrivals={"rate": settings.arrivals.rate},
+                        pair_surrogate={**asdict(own), "weights_dir": before},
+                    )
+                    loop = build_loop(world, TracingDasoSetPlacer)
+                    result = run_loop(loop)
+                parts.append(trace_of(tracing(loop.placer).choices or [], result))
+                if progress is not None:
+                    progress(f"daso-set: traces, round {number + 1}", done + 1, len(worlds))
+            stage = _stage(progress, f"daso-set: training, round {number + 1}")
+            surrogate, figures = fit(PairTrace.joined(parts), own.epochs, settings.run.seed, stage)
+    return save_pair_surrogate(surrogate, folder, {**training_origin(settings), **figures})
+
+
+def tracing(placer: Placer) -> TracingDasoSetPlacer:
+    """`placer`, which records traces."""
+    if not isinstance(placer, TracingDasoSetPlacer):
+        raise TypeError(f"a {type(placer).__name__} records no traces")
+    return placer
 
 
 def ensure_surrogate(settings: Settings, progress: Optional[StageProgress] = None) -> Optional[Path]:

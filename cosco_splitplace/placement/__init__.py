@@ -5,6 +5,7 @@ from ..registry import Registry
 from .gradient import DasoPlacer, GobiPlacer
 from .heuristics import FirstFitPlacer, LeastLoadedPlacer, RandomPlacer
 from .port import WAIT, PlacementProblem, Placer, PlacerSetup
+from .set_placer import DasoSetPlacer
 
 PLACERS: Registry[Placer] = Registry("placer")
 PLACERS.register("random", RandomPlacer, "a random host that has room")
@@ -12,5 +13,6 @@ PLACERS.register("first-fit", FirstFitPlacer, "the first host that has room")
 PLACERS.register("least-loaded", LeastLoadedPlacer, "the host whose CPU is asked for least")
 PLACERS.register("gobi", GobiPlacer, "gradient search through a surrogate of state and placement")
 PLACERS.register("daso", DasoPlacer, "the paper's: gradient search through a decision-aware surrogate")
+PLACERS.register("daso-set", DasoSetPlacer, "ours: search through a surrogate of pairs, for any number of hosts")
 
 __all__ = ["PLACERS", "WAIT", "PlacementProblem", "Placer", "PlacerSetup"]
