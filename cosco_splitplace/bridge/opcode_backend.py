@@ -355,7 +355,7 @@ class OpcodeBackend(Backend):
 
     def _note(self, failure: AgentFailure) -> None:
         self.failures.append(str(failure))
-        logger.warning("agent %s", failure)
+        logger.info("agent %s", failure)
 
     # ---- in the loop's thread ----
 
@@ -446,7 +446,7 @@ class OpcodeBackend(Backend):
     def _lose(self, one: _Attempt, reason: str) -> None:
         one.lost = True
         self.failures.append(f"fragment {one.fragment.fragment_id} starts again: {reason}")
-        logger.warning(self.failures[-1])
+        logger.info(self.failures[-1])
         self._events.append(FragmentEvent(LOST, one.fragment.fragment_id, self.clock.now_s))
 
 

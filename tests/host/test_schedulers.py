@@ -2,7 +2,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import time
 from pathlib import Path
 from typing import Any, Dict, Iterator, List
@@ -19,16 +18,12 @@ from cosco_splitplace.bridge.scheduler_placer import SchedulerError
 from cosco_splitplace.errors import ConfigurationError, DataFileError, ResultExistsError, UnknownNameError
 
 SLOW = {"GA": 3, "HSOGOBI": 4, "HSOGOBI2": 4}  # intervals; the others run 12
-REAL = "real COSCO: set COSCO_HOME to the folder of a checkout (commit d2c073c)"
-real_only = pytest.mark.skipif(not os.environ.get("COSCO_HOME"), reason=REAL)
 
 
 @pytest.fixture()
-def real_root(pristine: Any, tmp_path: Path) -> Iterator[Path]:
+def real(real_root: Path) -> Iterator[Path]:
     """A copy of the real checkout, in use."""
-    import shutil
-
-    with entered(Path(shutil.copytree(pristine("real"), tmp_path / "COSCO"))) as root:
+    with entered(real_root) as root:
         yield root
 
 
@@ -44,18 +39,17 @@ def names_in_checkout() -> List[str]:
     return [one.name for one in bundled.bundled_schedulers(Path(home).expanduser())] if home else ["none"]
 
 
-@real_only
 @pytest.mark.parametrize("name", names_in_checkout())
-def test_every_bundled_scheduler_runs(real_root: Path, name: str, record_property: Any) -> None:
+def test_every_bundled_scheduler_runs(real: Path, name: str, record_property: Any) -> None:
     intervals = SLOW.get(name, 12)
-    before = files_of(real_root)
+    before = files_of(real)
     began = time.perf_counter()
-    result, parts = simulate_inside(small(f"cosco/{name}", intervals=intervals), real_root)
+    result, parts = simulate_inside(small(f"cosco/{name}", intervals=intervals), real)
     record_property("seconds an interval", (time.perf_counter() - began) / intervals)
     assert result.intervals_done == intervals
     assert sum(one.placed_fragments for one in result.intervals) > 0
     assert type(parts.scheduler).__module__.startswith("scheduler.")
-    assert files_of(real_root) == before
+    assert files_of(real) == before
 
 
 def files_of(root: Path) -> Dict[str, int]:
@@ -64,17 +58,15 @@ def files_of(root: Path) -> Dict[str, int]:
     return {str(one.relative_to(root)): one.stat().st_size for one in every}
 
 
-@real_only
-def test_there_are_25_of_them() -> None:
-    assert len(names_in_checkout()) == 25
+def test_there_are_25_of_them(real_root: Path) -> None:
+    assert len(bundled.bundled_schedulers(real_root)) == 25
     assert {"GOBI", "GOBI2", "POND", "GA", "IQRMMTR", "LRMMTR", "Random"} <= set(names_in_checkout())
 
 
-@real_only
 @pytest.mark.parametrize("name", ["GOBI", "Random", "IQRMMTR"])
-def test_a_seed_repeats_a_run(real_root: Path, name: str) -> None:
-    first, second = (simulate_inside(small(f"cosco/{name}", intervals=6), real_root)[0] for _ in range(2))
-    other = simulate_inside(small(f"cosco/{name}", intervals=6, seed=8), real_root)[0]
+def test_a_seed_repeats_a_run(real: Path, name: str) -> None:
+    first, second = (simulate_inside(small(f"cosco/{name}", intervals=6), real)[0] for _ in range(2))
+    other = simulate_inside(small(f"cosco/{name}", intervals=6, seed=8), real)[0]
     assert [one.objective for one in first.intervals] == pytest.approx(
         [one.objective for one in second.intervals], rel=0, abs=0, nan_ok=True
     )
@@ -82,65 +74,46 @@ def test_a_seed_repeats_a_run(real_root: Path, name: str) -> None:
     assert [one.arrived for one in first.intervals] != [one.arrived for one in other.intervals]
 
 
-@real_only
-def test_gobi_sees_pages_of_as_many_containers_as_hosts(real_root: Path) -> None:
+def test_gobi_sees_pages_of_as_many_containers_as_hosts(real: Path) -> None:
     settings = small("cosco/GOBI", intervals=8).replace(arrivals={"rate": 4.0})
-    result, parts = simulate_inside(settings, real_root)
+    result, parts = simulate_inside(settings, real)
     assert max(one.active_fragments for one in result.intervals) > 10
     assert parts.environment.containerlimit == 10
     assert {len(one["hostalloc"]) % 10 for one in parts.stats.activecontainerinfo} == {0}
 
 
-@real_only
-def test_a_missing_checkpoint_is_never_an_untrained_model(real_root: Path) -> None:
+def test_a_missing_checkpoint_is_never_an_untrained_model(real: Path) -> None:
     for name, remedy in {"GOBI": "train gobi --cosco", "GOBI2": "--scheduler GOBI2", "HGP": "train.py"}.items():
-        for one in [*real_root.glob("scheduler/*/checkpoints/energy_latency*_10*")]:
+        for one in [*real.glob("scheduler/*/checkpoints/energy_latency*_10*")]:
             one.unlink()
         with pytest.raises(DataFileError, match="no trained model for 10 hosts") as error:
-            bundled.build(real_root, name, 10)
+            bundled.build(real, name, 10)
         assert remedy in str(error.value)
 
 
-@real_only
-def test_training_goes_to_the_cache_and_is_found(real_root: Path) -> None:
-    checkpoint = real_root / "scheduler" / "BaGTI" / "checkpoints" / "energy_latency_10_Trained.ckpt"
+def test_training_goes_to_the_cache_and_is_found(real: Path) -> None:
+    checkpoint = real / "scheduler" / "BaGTI" / "checkpoints" / "energy_latency_10_Trained.ckpt"
     settings = small("random", intervals=30)
     with pytest.raises(ResultExistsError, match="not overwritten"):
-        train_gobi(settings, real_root, "GOBI", write=True)
+        train_gobi(settings, real, "GOBI", write=True)
     checkpoint.unlink()
-    before = files_of(real_root)
-    training = train_gobi(settings, real_root, "GOBI")
+    before = files_of(real)
+    training = train_gobi(settings, real, "GOBI")
     assert training.files == (own_checkpoint("energy_latency_10"),)
-    assert files_of(real_root) == before
+    assert files_of(real) == before
     try:
-        assert bundled.build(real_root, "GOBI", 10).checkpoint == str(training.files[0])
+        assert bundled.build(real, "GOBI", 10).checkpoint == str(training.files[0])
         training.files[0].write_bytes(b"no checkpoint")
         with pytest.raises(DataFileError, match="is damaged"):
-            bundled.build(real_root, "GOBI", 10)
+            bundled.build(real, "GOBI", 10)
     finally:
         training.files[0].unlink()
-    written = train_gobi(settings, real_root, "GOBI", write=True)
+    written = train_gobi(settings, real, "GOBI", write=True)
     own_checkpoint("energy_latency_10").unlink()
     assert checkpoint in written.files
-    assert bundled.build(real_root, "GOBI", 10).checkpoint.endswith("energy_latency_10_Trained.ckpt")
+    assert bundled.build(real, "GOBI", 10).checkpoint.endswith("energy_latency_10_Trained.ckpt")
     with pytest.raises(ConfigurationError, match="no surrogate that can be trained"):
-        train_gobi(settings, real_root, "Random")
-
-
-@real_only
-def test_git_sees_nothing_after_a_run(tmp_path: Path, python: Any) -> None:
-    clone = tmp_path / "clone"
-    git = ["git", "-c", "safe.directory=*"]
-    home = str(Path(os.environ["COSCO_HOME"]).expanduser())
-    subprocess.run([*git, "clone", "--quiet", home, str(clone)], check=True, timeout=120)
-    command = ["-m", "cosco_splitplace", "run", "--cosco", clone, "--scheduler", "DRL", "--hosts", 10]
-    done = python([*command, "--intervals", 12, "--rate", 1.2, "--json"], tmp_path)
-    assert done.returncode == 0, done.stderr
-    status = subprocess.run(
-        [*git, "-C", str(clone), "status", "--short"], capture_output=True, text=True, check=True, timeout=60
-    )
-    assert status.stdout == ""
-    assert [one.name for one in (clone / "logs").iterdir()] == ["DRL-seed0-001"]
+        train_gobi(settings, real, "Random")
 
 
 def test_missing_checkpoint_of_the_stand_in(anchored: Path) -> None:
