@@ -28,6 +28,7 @@ setup(
         "numpy>=1.22",
         "pandas>=1.5",
         "psutil>=5.9",
+        "requests>=2.25",
         "rich>=12.0",
         "safetensors>=0.3",
         "tomli>=2.0; python_version < '3.11'",
@@ -35,7 +36,7 @@ setup(
         "torch>=1.13",
     ],
     extras_require={
-        "test": ["hypothesis>=6.0", "mypy>=1.5", "pandas-stubs", "pytest>=7.0", "ruff>=0.1"],
+        "test": ["hypothesis>=6.0", "mypy>=1.5", "pandas-stubs", "pytest>=7.0", "ruff>=0.1", "types-requests"],
         "dev": ["py-spy"],
     },
     entry_points={"console_scripts": ["cosco-splitplace = cosco_splitplace.cli:main"]},

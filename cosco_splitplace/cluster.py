@@ -4,13 +4,13 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Dict, List, Tuple
+from typing import Any, Dict, List, Sequence, Tuple
 
 import numpy as np
 
 from .config import ClusterSettings
 from .datafiles import data_path, field, read_json
-from .errors import ConfigurationError, DataFileError
+from .errors import ConfigurationError, DataFileError, unknown_name
 from .records import FloatArray, IntArray
 
 REMEDY = "reinstall cosco-splitplace (hosts.json is hand-written from Table 3), or mend your hosts_file"
@@ -58,19 +58,51 @@ def load_cluster(settings: ClusterSettings) -> Cluster:
     DataFileError
         The hosts file is missing or damaged, or a number in it is impossible.
     """
+    path, types, broker = _host_types(settings)
+    counts = proportional_counts(np.array([_positive(one, "quantity", path) for one in types]), settings.hosts)
+    return _of_types(path, types, broker, np.repeat(np.arange(len(types)), counts))
+
+
+def cluster_of(settings: ClusterSettings, type_names: Sequence[str]) -> Cluster:
+    """Hosts of the named types, in this order.
+
+    Parameters
+    ----------
+    settings : says which file describes the types.
+    type_names : the type of each host.
+
+    Raises
+    ------
+    UnknownNameError
+        A type is not in the file.
+    DataFileError
+        As `load_cluster`.
+    """
+    path, types, broker = _host_types(settings)
+    known = {field(one, "name", str, path, REMEDY): index for index, one in enumerate(types)}
+    for name in type_names:
+        if name not in known:
+            raise unknown_name("host type", name, known)
+    return _of_types(path, types, broker, np.array([known[one] for one in type_names], dtype=np.int64))
+
+
+def _host_types(settings: ClusterSettings) -> Tuple[Path, List[Dict[str, Any]], Dict[str, Any]]:
+    """The hosts file, its types of workers, and its broker."""
     path = data_path(settings.hosts_file, "hosts.json")
     content = read_json(path, REMEDY)
     types: List[Dict[str, Any]] = field(content, "workers", list, path, REMEDY)
     if not types or not all(isinstance(one, dict) for one in types):
         raise DataFileError(f"{path}: 'workers' must list at least one host type; {REMEDY}")
-    counts = proportional_counts(np.array([_positive(one, "quantity", path) for one in types]), settings.hosts)
-    chosen = np.repeat(np.arange(len(types)), counts)
+    return path, types, field(content, "broker", dict, path, REMEDY)
+
+
+def _of_types(path: Path, types: List[Dict[str, Any]], broker: Dict[str, Any], chosen: IntArray) -> Cluster:
+    """A host for each entry of `chosen`, (n_hosts,), which are indices into `types`."""
 
     def column(key: str) -> FloatArray:
         values: FloatArray = np.array([_positive(one, key, path) for one in types])[chosen]
         return values
 
-    broker = field(content, "broker", dict, path, REMEDY)
     return Cluster(
         host_types=tuple(field(types[index], "name", str, path, REMEDY) for index in chosen),
         cores=column("cores"),

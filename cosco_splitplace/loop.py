@@ -27,6 +27,7 @@ from .placement import WAIT, PlacementProblem, Placer
 from .placement.feasibility import enforce
 from .records import (
     LAYER,
+    LOST,
     MIGRATED,
     Decision,
     IntArray,
@@ -157,6 +158,9 @@ class Loop:
         """Step 6: the tasks that left become rewards, and those teach decider and placer (lines 3 to 6, 13, 14)."""
         events = self.backend.poll()
         outcomes = [self._outcome(one, interval.number) for one in self.workflows.take_in(events)]
+        for one in events:
+            if one.kind == LOST:
+                del self.history.input_link_mb[one.fragment_id]  # it has no host any more
         usage = self.backend.usage()
         reward = self.decider.learn(outcomes, interval.number)
         response = float(np.mean([one.response_intervals for one in outcomes])) if outcomes else float("nan")

@@ -89,11 +89,15 @@ class Transfer:
 FINISHED = "finished"
 DELIVERED = "delivered"
 MIGRATED = "migrated"
+LOST = "lost"
 
 
 @dataclass(frozen=True)
 class FragmentEvent:
-    """Something that happened to a fragment: it finished, its result reached the broker, it was moved."""
+    """Something that happened to a fragment: it finished, its result reached the broker, it was moved, it was lost.
+
+    A lost fragment has no host any more and starts again from its input.
+    """
 
     kind: str
     fragment_id: int

@@ -8,6 +8,7 @@ import numpy as np
 
 from .arrivals.catalogue import Application, load_catalogue
 from .arrivals.poisson import PoissonArrivals
+from .backends.port import Backend
 from .backends.simulated.backend import SimulatedBackend
 from .backends.simulated.mobility import read_trace
 from .cluster import Cluster, load_cluster
@@ -27,8 +28,13 @@ logger = logging.getLogger(__name__)
 Progress = Callable[[int, int], None]
 
 
-def build_loop(settings: Settings, placer: Optional[Callable[[PlacerSetup], Placer]] = None) -> Loop:
-    """All parts of a simulated run.
+def build_loop(
+    settings: Settings,
+    placer: Optional[Callable[[PlacerSetup], Placer]] = None,
+    cluster: Optional[Cluster] = None,
+    backend: Optional[Backend] = None,
+) -> Loop:
+    """All parts of a run, simulated unless a backend is given.
 
     Arrivals, decider and placer draw from generators of their own, so that the workload of a seed is the same for
     every policy.
@@ -37,6 +43,7 @@ def build_loop(settings: Settings, placer: Optional[Callable[[PlacerSetup], Plac
     ----------
     settings : everything about the run.
     placer : takes the place of the registered placer that the settings name.
+    cluster, backend : take the place of the hosts that the settings describe, and of the engine.
 
     Raises
     ------
@@ -45,7 +52,7 @@ def build_loop(settings: Settings, placer: Optional[Callable[[PlacerSetup], Plac
     """
     decider = DECIDERS.get(settings.run.decider)
     placer = placer or PLACERS.get(settings.run.placer)
-    cluster = load_cluster(settings.cluster)
+    cluster = cluster or load_cluster(settings.cluster)
     applications = load_catalogue(settings.arrivals.apps_file, settings.arrivals.applications)
     refuse_unplaceable(settings, cluster, applications)
     arrivals, decisions, placements = (
@@ -58,14 +65,18 @@ def build_loop(settings: Settings, placer: Optional[Callable[[PlacerSetup], Plac
         arrivals=PoissonArrivals(settings.arrivals, applications, arrivals),
         decider=decider(DeciderSetup(settings, applications, decisions)),
         placer=placer(PlacerSetup(settings, cluster, placements)),
-        backend=SimulatedBackend(
-            cluster,
-            settings.fragments,
-            settings.engine,
-            read_trace(settings.cluster.mobility_file) if settings.cluster.mobility else None,
-            settings.run.interval_s,
-        ),
+        backend=backend or _simulated(settings, cluster),
         accuracy=SampledAccuracy(applications, settings.arrivals.sample_images),
+    )
+
+
+def _simulated(settings: Settings, cluster: Cluster) -> Backend:
+    return SimulatedBackend(
+        cluster,
+        settings.fragments,
+        settings.engine,
+        read_trace(settings.cluster.mobility_file) if settings.cluster.mobility else None,
+        settings.run.interval_s,
     )
 
 
@@ -122,7 +133,7 @@ def run_loop(
         complete = False
     result = result_of(loop, model, complete)
     if complete:
-        check_result(result, loop.cluster)
+        check_result(result, loop.cluster, loop.backend.exact)
     return result
 
 

@@ -1,4 +1,4 @@
-"""Subclasses of COSCO's Simulator, Host, Container, Datacenter and Stats, and what its ``main.py`` calls.
+"""Subclasses of COSCO's two environments, of what is in them and of Stats, and what its ``main.py`` calls.
 
 Importing this package imports nothing of COSCO; the classes do, so that a checkout must have been anchored first
 (``cosco_splitplace.bridge.anchor``).
@@ -11,9 +11,12 @@ from typing import Any, Sequence
 _HOMES = {
     "SplitPlaceContainer": "container",
     "SplitPlaceDatacenter": "datacenter",
+    "SplitPlaceFramework": "framework",
     "SplitPlaceHost": "host",
+    "SplitPlaceNode": "node",
     "SplitPlaceSimulator": "simulator",
     "SplitPlaceStats": "stats",
+    "SplitPlaceTask": "task",
 }
 
 __all__ = [*sorted(_HOMES), "main"]  # noqa: PLE0604  (names of the lazy classes below)

@@ -29,11 +29,15 @@ class CurvePower(PM):
 
 
 class SplitPlaceDatacenter:
-    """Makes the host tuples that ``SplitPlaceSimulator`` is built from."""
+    """Makes the host tuples that ``SplitPlaceSimulator`` and ``SplitPlaceFramework`` are built from."""
 
     def __init__(self, cluster: Cluster) -> None:
         self.num_hosts = cluster.n_hosts
         self._cluster = cluster
+
+    def generateNodes(self, addresses: Sequence[str]) -> List[Tuple[Any, ...]]:
+        """(IP, IPS, RAM, Disk, Bandwidth, Powermodel) for each host, as COSCO's Framework takes them."""
+        return [(address, *one[:4], one[5]) for address, one in zip(addresses, self.generateHosts())]
 
     def generateHosts(self) -> List[Tuple[Any, ...]]:
         """(IPS, RAM, Disk, Bandwidth, Latency, Powermodel) for each host; disks are not modelled."""

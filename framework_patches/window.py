@@ -57,6 +57,7 @@ class LoopWindow:
         self._finished: List[Any] = []
         self._of_host: List[List[int]] = [[] for _ in range(n_hosts)]
         self._began_s = math.nan
+        self._offered: Dict[int, Tuple[Any, ...]] = {}  # by fragment, what the workload last said of it
         self.page: Optional[int] = None
 
     def drive(self, loop: Loop) -> None:
@@ -102,7 +103,10 @@ class LoopWindow:
         problem = self.problem
         container = self.containers.get(fragment_id)
         if container is None or problem.current[row] == -1:
-            container = self.addContainer(*self.workload.containerInfo(self.loop.history.fragments[fragment_id]))
+            info = self._offered.get(fragment_id)
+            container = self.addContainer(
+                *(info or self.workload.containerInfo(self.loop.history.fragments[fragment_id]))
+            )
             self.created[fragment_id] = container
         container.hostid = int(problem.current[row])
         container.work_left_mi = float(problem.work_left_mi[row])
@@ -158,11 +162,12 @@ class LoopWindow:
 
     def inputIsThere(self, container: Any) -> bool:
         """Whether every predecessor of the container's fragment is complete and holds its output."""
-        placed = self.loop.history.input_link_mb
-        return all(
-            one in placed and math.isfinite(self.loop.backend.times(one).finished_s)
-            for one in container.fragment.depends_on
-        )
+        return all(self.isComplete(one) for one in container.fragment.depends_on)
+
+    def isComplete(self, fragment_id: int) -> bool:
+        """Whether a fragment was placed and has finished."""
+        placed = fragment_id in self.loop.history.input_link_mb
+        return placed and math.isfinite(self.loop.backend.times(fragment_id).finished_s)
 
     # COSCO's protocol
 
@@ -184,6 +189,7 @@ class LoopWindow:
         """Admit the ready fragments; returns (their ids, the containers that have finished since)."""
         if self._interval is None or self._interval.problem is None:
             raise RuntimeError("no interval has begun: call workload.generateNewContainers first")
+        self._offered = {one[0]: one for one in newContainerList}
         self.show(self._interval.problem)
         return self.deployed, self.destroyed
 
@@ -214,12 +220,12 @@ class LoopWindow:
         for fragment_id, one in list(self.containers.items()):
             if fragment_id in hosts:
                 one.hostid, one.work_left_mi = hosts[fragment_id], left[fragment_id]
-            elif fragment_id in loop.history.input_link_mb:
+            elif self.isComplete(fragment_id):
                 one.hostid = loop.backend.times(fragment_id).host
                 one.finish(self.interval)
                 self._finished.append(one)
             else:
-                del self.containers[fragment_id], self.created[fragment_id]  # not placed; it is offered again
+                del self.containers[fragment_id], self.created[fragment_id]  # not placed, or lost: offered again
         self.inactiveContainers += self._finished
         self.view = HostView.of_interval(
             loop.cluster, snapshot, self.fragment_mips, loop.history.usage[-1], loop.settings.run.interval_s

@@ -1,7 +1,6 @@
 """What every test may use: hand-made parts (``made_parts``), and a home of its own for the user's cache."""
 from __future__ import annotations
 
-import re
 import sys
 from pathlib import Path
 from typing import Callable, Tuple
@@ -46,8 +45,8 @@ def call(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tm
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Say in one line whether the tests against COSCO ran on the stand-in, on the real one, or on both."""
     reports = [one for outcome in ("passed", "failed") for one in terminalreporter.stats.get(outcome, [])]
-    ids = [one.nodeid for one in reports if one.nodeid.startswith("tests/host/") and one.when == "call"]
-    real = sum(bool(re.search(r"\breal\b", one.rpartition("[")[2])) for one in ids if one.endswith("]"))
-    if ids:
+    ran = [one for one in reports if one.nodeid.startswith("tests/host/") and one.when == "call"]
+    real = sum("real_cosco" in one.keywords for one in ran)
+    if ran:
         then = f"and {real} on the real one" if real else "none on the real one, as COSCO_HOME is not set"
-        terminalreporter.write_line(f"tests against COSCO: {len(ids) - real} on the stand-in, {then}")
+        terminalreporter.write_line(f"tests against COSCO: {len(ran) - real} on the stand-in, {then}")

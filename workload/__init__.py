@@ -8,6 +8,7 @@ _HOMES = {
     "FragmentDiskModel": "models",
     "FragmentIPSModel": "models",
     "FragmentRAMModel": "models",
+    "SplitPlaceFrameworkWorkload": "framework",
     "SplitPlaceWorkload": "simulated",
 }
 

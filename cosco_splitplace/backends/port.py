@@ -26,10 +26,14 @@ class Backend(ABC):
     A fragment's life: ``start`` reserves its memory on a host, ``send`` brings its input there, it runs as soon as
     the input has arrived. A last fragment's output goes to the broker by itself; another one's stays on its host
     until ``send`` forwards it. What happens is told by ``poll``, in order of time; a failure is an event, too, not an
-    exception.
+    exception: a fragment whose host or container is gone is LOST, and may be started again.
+
+    ``exact`` says whether amounts of work and data are reckoned exactly. Where they are measured, or not known, the
+    laws of conservation and capacity are not asked of them.
     """
 
     clock: Clock
+    exact: bool = True
 
     @abstractmethod
     def snapshot(self) -> Snapshot:

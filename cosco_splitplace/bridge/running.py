@@ -1,12 +1,15 @@
 """Runs inside a COSCO checkout: the parts under COSCO's classes, one loop, COSCO's tables beside ours."""
 from __future__ import annotations
 
+import logging
 import os
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Dict, Optional, Sequence, Tuple
+from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
 
-from ..cluster import load_cluster
+from ..backends.port import Backend
+from ..cluster import Cluster, cluster_of, load_cluster
 from ..config import Settings
 from ..evaluation.files import write_json
 from ..loop import Loop
@@ -15,11 +18,15 @@ from ..records import RunResult
 from ..simulation import Progress, build_loop, run_loop
 from ..threads import limited_threads
 from . import bundled
+from .agents_file import Agents
 from .checkout import open_checkout
 from .entry import enter
+from .opcode_backend import OpcodeBackend
 from .quiet import quiet
 from .scheduler_placer import SchedulerPlacer
 
+logger = logging.getLogger(__name__)
+ORIGIN_FILE = "cosco.json"
 TOTAL_POWER_W, ROUTER_MB_S = 1000, 10000  # what COSCO's main.py says; both are per host here and not used
 
 
@@ -34,11 +41,21 @@ class Assembly:
     stats: Any
     checkpoint: str = ""
     root: Path = Path()
+    agents: Optional[Agents] = None
 
     @property
-    def origin(self) -> Dict[str, str]:
-        """What a result says about where it was made."""
-        return {"cosco": str(self.root), "checkpoint": self.checkpoint}
+    def origin(self) -> Dict[str, Any]:
+        """What a result says about where it was made; on real hosts, what went wrong there too."""
+        origin: Dict[str, Any] = {"cosco": str(self.root), "checkpoint": self.checkpoint}
+        if self.agents is not None:
+            origin.update(environment=self.agents.environment, agents=self.agents.addresses, failures=self.failures)
+        return origin
+
+    @property
+    def failures(self) -> List[str]:
+        """What went wrong on real hosts, in order; simulated ones do not fail."""
+        backend = self.loop.backend
+        return list(backend.failures) if isinstance(backend, OpcodeBackend) else []
 
     @property
     def loop(self) -> Loop:
@@ -47,10 +64,11 @@ class Assembly:
         return loop
 
 
-def assemble(settings: Settings, root: Path) -> Assembly:
+def assemble(settings: Settings, root: Path, agents: Optional[Agents] = None) -> Assembly:
     """Everything for a run in the checkout at `root`, which must be anchored.
 
-    ``settings.run.placer`` is one of our placers, or "cosco/NAME" for COSCO's scheduler NAME.
+    ``settings.run.placer`` is one of our placers, or "cosco/NAME" for COSCO's scheduler NAME. With `agents` it runs on
+    their hosts under COSCO's Framework, else on the engine under COSCO's Simulator.
 
     Raises
     ------
@@ -67,16 +85,40 @@ def assemble(settings: Settings, root: Path) -> Assembly:
             gobi = bundled.build(root, "GOBI", settings.cluster.hosts).scheduler
     else:
         built = bundled.Built(SplitPlaceScheduler(name))
-    return assemble_around(built, settings, root, gobi)
+    return assemble_around(built, settings, root, gobi, agents)
 
 
-def assemble_around(built: bundled.Built, settings: Settings, root: Path, gobi: Optional[Any] = None) -> Assembly:
+def assemble_around(
+    built: bundled.Built,
+    settings: Settings,
+    root: Path,
+    gobi: Optional[Any] = None,
+    agents: Optional[Agents] = None,
+) -> Assembly:
     """The same around a scheduler that is built already; `gobi` is what a co-simulating one asks."""
-    from ..framework_patches import SplitPlaceDatacenter, SplitPlaceSimulator, SplitPlaceStats
+    from ..framework_patches import SplitPlaceDatacenter, SplitPlaceStats
+
+    cluster = cluster_of(settings.cluster, agents.types) if agents else load_cluster(settings.cluster)
+    datacenter = SplitPlaceDatacenter(cluster)
+    put_up = _on_hosts(agents) if agents else _simulated
+    environment, workload, backend = put_up(built, settings, cluster, datacenter)
+
+    def placer(setup: PlacerSetup) -> Placer:
+        return SchedulerPlacer(environment, setup)
+
+    environment.drive(build_loop(settings, placer, cluster, backend))
+    stats = SplitPlaceStats(environment, workload, datacenter, built.scheduler, gobi)
+    return Assembly(datacenter, workload, built.scheduler, environment, stats, built.checkpoint, root, agents)
+
+
+Surroundings = Tuple[Any, Any, Optional[Backend]]  # environment, workload, and what takes the engine's place
+
+
+def _simulated(built: bundled.Built, settings: Settings, cluster: Cluster, datacenter: Any) -> Surroundings:
+    """COSCO's Simulator on the engine."""
+    from ..framework_patches import SplitPlaceSimulator
     from ..workload import SplitPlaceWorkload
 
-    cluster = load_cluster(settings.cluster)
-    datacenter = SplitPlaceDatacenter(cluster)
     environment = SplitPlaceSimulator(
         TOTAL_POWER_W,
         ROUTER_MB_S,
@@ -86,22 +128,55 @@ def assemble_around(built: bundled.Built, settings: Settings, root: Path, gobi: 
         datacenter.generateHosts(),
         overflow=built.overflow,
     )
+    return environment, SplitPlaceWorkload(environment), None
 
-    def placer(setup: PlacerSetup) -> Placer:
-        return SchedulerPlacer(environment, setup)
 
-    environment.drive(build_loop(settings, placer))
-    workload = SplitPlaceWorkload(environment)
-    stats = SplitPlaceStats(environment, workload, datacenter, built.scheduler, gobi)
-    return Assembly(datacenter, workload, built.scheduler, environment, stats, built.checkpoint, root)
+def _on_hosts(agents: Agents) -> Callable[[bundled.Built, Settings, Cluster, Any], Surroundings]:
+    """COSCO's Framework on `agents`."""
+
+    def put_up(built: bundled.Built, settings: Settings, cluster: Cluster, datacenter: Any) -> Surroundings:
+        from ..framework_patches import SplitPlaceFramework
+        from ..workload import SplitPlaceFrameworkWorkload
+
+        environment = SplitPlaceFramework(
+            built.scheduler,
+            built.page_size(cluster.n_hosts),
+            settings.run.interval_s,
+            datacenter.generateNodes(agents.addresses),
+            None,
+            agents.environment,
+            logger,
+            overflow=built.overflow,
+        )
+        workload = SplitPlaceFrameworkWorkload(environment)
+        room_mb = cluster.ram_mb * settings.engine.ram_overcommit
+        return environment, workload, OpcodeBackend(cluster, agents.addresses, workload.image, room_mb, agents.user)
+
+    return put_up
 
 
 def simulate_inside(
-    settings: Settings, root: Path, model: str = "", progress: Optional[Progress] = None
+    settings: Settings,
+    root: Path,
+    model: str = "",
+    progress: Optional[Progress] = None,
+    agents: Optional[Agents] = None,
 ) -> Tuple[RunResult, Assembly]:
-    """Run `settings` inside the checkout at `root`, which must be anchored; see `simulation.simulate`."""
-    with limited_threads(1):
-        assembly = assemble(settings, root)
+    """Run `settings` inside the checkout at `root`, which must be anchored; see `simulation.simulate`.
+
+    With `agents` it is a run on their hosts, in real time.
+
+    Raises
+    ------
+    AgentsError
+        None of the agents answers.
+    """
+    with limited_threads(1), ExitStack() as ending:
+        assembly = assemble(settings, root, agents)
+        backend = assembly.loop.backend
+        if isinstance(backend, OpcodeBackend):
+            ending.enter_context(closing(backend))
+            backend.greet()
 
         def concluded(number: int) -> None:
             assembly.environment.conclude()
@@ -115,7 +190,7 @@ def simulate_inside(
 def write_tables(assembly: Assembly, folder: Path) -> None:
     """COSCO's tables into `folder`, and what the scheduler's model was."""
     assembly.stats.writeTables(folder)
-    write_json(folder / "cosco.json", {"scheduler": type(assembly.scheduler).__name__, **assembly.origin})
+    write_json(folder / ORIGIN_FILE, {"scheduler": type(assembly.scheduler).__name__, **assembly.origin})
 
 
 def run_inside(settings: Settings, model: str, root: Path) -> RunResult:

@@ -3,16 +3,17 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import nullcontext
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Dict, Optional
+from typing import Any, ContextManager, Dict, Optional
 
 import click
 
 from ..evaluation.comparison import Comparison
 from ..evaluation.experiments import plan_experiments, run_experiments, simulate_model
 from ..evaluation.models import resolve_model
-from ..evaluation.result_folder import new_result_folder
+from ..evaluation.result_folder import result_folder
 from ..evaluation.seeds import parse_seeds
 from ..evaluation.summaries import seeds_by_model, summarise
 from ..evaluation.tables import application_comparison_table, comparison_table
@@ -67,17 +68,13 @@ def compare(
     run = inside.run_function([one.settings for one in planned]) if inside else simulate_model
     for one in {one.settings.run.placer: one for one in planned}.values():
         prepare_placer(one.settings, as_json)
-    folder = resume if resume is not None else new_result_folder(out, "compare", inside.logs if inside else RESULTS)
-    try:
-        with progress_bar(as_json) as report:
-            comparison = run_experiments(
-                names, numbers, settings, folder, jobs,
-                lambda done, total, _: report("runs", done, total), run, command_line(), resolve,
-            )
-    except BaseException:
-        if resume is None and not any(folder.iterdir()):
-            folder.rmdir()
-        raise
+    parent = inside.logs if inside else RESULTS
+    place: ContextManager[Path] = result_folder(out, "compare", parent) if resume is None else nullcontext(resume)
+    with place as folder, progress_bar(as_json) as report:
+        comparison = run_experiments(
+            names, numbers, settings, folder, jobs,
+            lambda done, total, _: report("runs", done, total), run, command_line(), resolve,
+        )
     if as_json:
         print_json(comparison_object(comparison))
     elif len(comparison.frame):

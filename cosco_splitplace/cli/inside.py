@@ -12,10 +12,12 @@ import click
 from rich.table import Table
 
 from ..bridge import bundled
+from ..bridge.agents_file import Agents
 from ..bridge.anchor import anchor
 from ..bridge.constants import main_constants
 from ..bridge.running import Assembly, open_inside, refuse_unbuildable, run_inside, simulate_inside, write_tables
 from ..config import Settings
+from ..errors import require
 from ..evaluation.experiments import RunFunction
 from ..evaluation.models import NamedModel, known_models
 from ..records import RunResult
@@ -33,15 +35,16 @@ cosco_option: Callable[[F], F] = click.option(
 
 @dataclass
 class Inside:
-    """A checkout that is in use; ``assembly`` is that of the last run."""
+    """A checkout that is in use, and the agents if runs are on real hosts; ``assembly`` is that of the last run."""
 
     root: Path
+    agents: Optional[Agents] = None
     assembly: Optional[Assembly] = field(default=None)
 
     @classmethod
-    def enter(cls, path: Path) -> "Inside":
+    def enter(cls, path: Path, agents: Optional[Agents] = None) -> "Inside":
         """Use the checkout in `path`."""
-        return cls(open_inside(path))
+        return cls(open_inside(path), agents)
 
     @property
     def logs(self) -> Path:
@@ -52,9 +55,9 @@ class Inside:
         """COSCO's scheduler of that name, or our model."""
         return bundled.resolve(self.root, name)
 
-    def defaults(self, environment: str = "") -> Dict[str, Dict[str, Any]]:
+    def defaults(self) -> Dict[str, Dict[str, Any]]:
         """What ``main.py`` says of hosts, intervals and their length, as tables of settings."""
-        found = main_constants(self.root, environment)
+        found = main_constants(self.root, self.agents.environment if self.agents else "")
         return {
             "run": {"intervals": found.intervals, "interval_s": found.interval_s}, "cluster": {"hosts": found.hosts}
         }
@@ -65,8 +68,22 @@ class Inside:
 
     def simulate(self, settings: Settings, model: str, progress: Optional[Progress]) -> RunResult:
         """Run inside COSCO."""
-        result, self.assembly = simulate_inside(settings, self.root, model, progress)
+        result, self.assembly = simulate_inside(settings, self.root, model, progress, self.agents)
         return result
+
+    def on_hosts(self, settings: Settings, hosts_given: Optional[int]) -> Settings:
+        """The settings for this checkout's agents, if it runs on any: their number, and links that nobody simulates.
+
+        Raises
+        ------
+        ConfigurationError
+            Another number of hosts was asked for.
+        """
+        if self.agents is None:
+            return settings
+        hosts = len(self.agents.addresses)
+        require(hosts_given in (None, hosts), f"--hosts is {hosts_given}, the hosts file lists {hosts}; leave it out")
+        return settings.replace(cluster={"hosts": hosts, "mobility": False})
 
     def write_tables(self, folder: Path) -> None:
         """COSCO's CSV files of the last run."""

@@ -3,18 +3,21 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, Dict, Optional, Tuple
+from typing import Any, ContextManager, Dict, Optional
 
 import click
 
+from ..bridge.agents_file import Agents, read_agents
+from ..bridge.running import ORIGIN_FILE
 from ..config import Settings
-from ..errors import ConfigurationError, DataFileError
+from ..errors import ConfigurationError, DataFileError, require
 from ..evaluation.applications import application_summaries
 from ..evaluation.models import model_name
 from ..evaluation.report import write_report
-from ..evaluation.result_folder import SETTINGS_FILE, new_result_folder, read_metrics, write_result
+from ..evaluation.result_folder import SETTINGS_FILE, read_metrics, result_folder, write_result
 from ..evaluation.tables import application_table, summary_table
 from ..records import RunResult
 from ..simulation import simulate
@@ -43,8 +46,12 @@ RESULTS = Path("results")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of tables; no progress bar.")
 @click.option("--no-report", is_flag=True, help="Write data only: no plots, no report.html.")
 @cosco_option
-@click.option("-e", "--environment", default="", metavar="ENV", help="COSCO's real hosts: not yet, refused.")
-@click.option("-m", "--mode", default="0", hidden=True)  # COSCO's own; agents are set up outside COSCO
+@click.option("-e", "--environment", metavar="ENV", help="Run on real hosts, under COSCO's Framework.")
+@click.option(
+    "--hosts-file", type=click.Path(path_type=Path), metavar="FILE",
+    help="TOML file of the agents' addresses, for -e (see docs/cosco.md).",
+)
+@click.option("-m", "--mode", hidden=True)  # COSCO's own
 @click.option("--resume", type=click.Path(path_type=Path), help="Finish the interrupted run in this folder.")
 def run(
     out: Optional[Path],
@@ -52,11 +59,12 @@ def run(
     no_report: bool,
     resume: Optional[Path],
     cosco: Optional[Path],
-    environment: str,
-    mode: str,
+    environment: Optional[str],
+    hosts_file: Optional[Path],
+    mode: Optional[str],
     **options: Any,
 ) -> None:
-    """Run one policy on a simulated edge cluster.
+    """Run one policy on a simulated edge cluster, or (-e) on a real one.
 
     \b
     cosco-splitplace run                                  the paper's model on 50 hosts, 100 intervals
@@ -69,34 +77,24 @@ def run(
     Writes settings, one row a task, interval, host and fragment (CSV and JSON Lines), metrics, plots and report.html.
     The same seed gives the same files.
     """
-    if environment:
-        raise ConfigurationError(
-            f"-e {environment} asks for real hosts under COSCO's Framework, which this version cannot run yet; leave "
-            "-e out to simulate"
-        )
-    inside = Inside.enter(cosco) if cosco is not None else None
+    agents = _agents(environment, hosts_file, mode, cosco, resume)
+    inside = Inside.enter(cosco, agents) if cosco is not None else None
     if inside is not None:
         if options["scheduler"] == LIST:
             show_schedulers(inside, as_json)
             return
-        options.update(resolve=inside.resolve, defaults=inside.defaults(environment))
-    if resume is not None:
-        settings, folder = _resumed(resume, out, options)
-    else:
-        settings, folder = build_settings(**options), None
+        options.update(resolve=inside.resolve, defaults=inside.defaults())
+    settings = build_settings(**options) if resume is None else _resumed(resume, out, options)
+    if inside is not None:
+        settings = inside.on_hosts(settings, options["hosts"])
     model = inside.model_name(settings) if inside else model_name(settings.run.decider, settings.run.placer)
     prepare_placer(settings, as_json)
-    if folder is None:
-        stem = f"{model}-seed{settings.run.seed}".replace(":", "-").replace("/", "-")
-        folder = new_result_folder(out, stem, inside.logs if inside else RESULTS)
-    try:
-        with progress_bar(as_json) as report:
-            execute = inside.simulate if inside else simulate
-            result = execute(settings, model, lambda done, total: report(f"{model}: intervals", done, total))
-    except BaseException:
-        if resume is None and not any(folder.iterdir()):
-            folder.rmdir()
-        raise
+    stem = f"{model}-seed{settings.run.seed}".replace(":", "-").replace("/", "-")
+    parent = inside.logs if inside else RESULTS
+    place: ContextManager[Path] = result_folder(out, stem, parent) if resume is None else nullcontext(resume)
+    with place as folder, progress_bar(as_json) as report:
+        execute = inside.simulate if inside else simulate
+        result = execute(settings, model, lambda done, total: report(f"{model}: intervals", done, total))
     if resume is None:
         write_result(result, folder)
     else:
@@ -106,12 +104,32 @@ def run(
     if not no_report:
         write_report(result, folder, command_line())
     _show(result, folder, as_json, no_report)
-    if not result.complete:
+    if inside is not None and inside.assembly is not None and inside.assembly.failures:
         errors().print(
-            f"interrupted after {result.intervals_done} of {settings.run.intervals} intervals, which are kept; "
-            f"go on with: cosco-splitplace run --resume {folder}", highlight=False, soft_wrap=True,
+            f"{len(inside.assembly.failures)} failures of agents cost time; they are listed in {folder / ORIGIN_FILE}",
+            highlight=False, soft_wrap=True,
+        )
+    if not result.complete:
+        again = f"; go on with: cosco-splitplace run --resume {folder}" + (f" --cosco {inside.root}" if inside else "")
+        errors().print(
+            f"interrupted after {result.intervals_done} of {settings.run.intervals} intervals, which are kept"
+            f"{'' if agents else again}", highlight=False, soft_wrap=True,
         )
         sys.exit(INTERRUPTED)
+
+
+def _agents(
+    environment: Optional[str], hosts_file: Optional[Path], mode: Optional[str], cosco: Optional[Path],
+    resume: Optional[Path],
+) -> Optional[Agents]:
+    """The agents of a run on real hosts; None for a simulated one."""
+    require(mode is None, "-m creates and destroys COSCO's machines, which is done outside of it here; leave it out")
+    if environment is None:
+        require(hosts_file is None, "--hosts-file lists the agents of a run on real hosts; give -e VLAN, too")
+        return None
+    require(cosco is not None, f"-e {environment} runs under COSCO's Framework; give --cosco PATH, too")
+    require(resume is None, "a run on real hosts can't be resumed: it would not repeat itself; start a new one")
+    return read_agents(environment, hosts_file)
 
 
 def _show(result: RunResult, folder: Path, as_json: bool, no_report: bool) -> None:
@@ -138,8 +156,8 @@ def result_object(result: RunResult, folder: Path) -> Dict[str, Any]:
     }
 
 
-def _resumed(folder: Path, out: Optional[Path], options: Dict[str, Any]) -> Tuple[Settings, Path]:
-    """Settings and folder of the interrupted run in `folder`."""
+def _resumed(folder: Path, out: Optional[Path], options: Dict[str, Any]) -> Settings:
+    """Settings of the interrupted run in `folder`."""
     named = {name: value for name, value in options.items() if name not in ("resolve", "defaults")}
     given = sorted(name.replace("overrides", "set") for name, value in named.items() if value not in (None, ()))
     if out is not None or given:
@@ -152,7 +170,7 @@ def _resumed(folder: Path, out: Optional[Path], options: Dict[str, Any]) -> Tupl
         raise ConfigurationError(
             f"the run in {folder} is complete ({found.intervals_done} intervals); there is nothing to resume"
         )
-    return settings, folder
+    return settings
 
 
 def _write_continued(result: RunResult, folder: Path) -> None:

@@ -6,9 +6,10 @@ The same settings and seed give the same bytes in every file but ``timing.*`` (w
 from __future__ import annotations
 
 import itertools
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Dict, List, Mapping, Optional, Tuple
+from typing import Any, Dict, Iterator, List, Mapping, Optional, Tuple
 
 from ..errors import DataFileError, ResultExistsError
 from ..records import RunResult
@@ -66,6 +67,22 @@ def new_result_folder(out: Optional[Path], stem: str, parent: Path = Path("resul
             continue
         return folder
     raise AssertionError("unreachable: itertools.count has no end")
+
+
+@contextmanager
+def result_folder(out: Optional[Path], stem: str, parent: Path = Path("results")) -> Iterator[Path]:
+    """`new_result_folder`, for a time: if that ends in an exception before anything was written, no folder is left."""
+    place = parent if out is None else Path(out).parent
+    made = [one for one in (place, *place.parents) if not one.exists()]
+    folder = new_result_folder(out, stem, parent)
+    try:
+        yield folder
+    except BaseException:
+        for one in (folder, *made):
+            if any(one.iterdir()):
+                break
+            one.rmdir()
+        raise
 
 
 def _explicit_folder(out: Path) -> Path:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Dict, List, Sequence
 
 from ..pipeline.plan import Plan
-from ..records import DELIVERED, FINISHED, Fragment, FragmentEvent, Task
+from ..records import DELIVERED, FINISHED, LOST, Fragment, FragmentEvent, Task
 
 
 @dataclass
@@ -69,6 +69,8 @@ class WorkflowTracker:
             workflow = self._of_fragment[event.fragment_id]
             if event.kind == FINISHED:
                 self._finished(workflow, event)
+            elif event.kind == LOST:
+                self.queue.insert(0, self.placed.pop(event.fragment_id))  # it has waited longest
             elif event.kind == DELIVERED:
                 workflow.undelivered -= 1
                 if workflow.undelivered == 0:

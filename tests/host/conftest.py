@@ -19,6 +19,7 @@ from cosco_splitplace.bridge.shims import AppliedShims, apply_shims
 STAND_IN = Path(__file__).parent / "standin"
 LEFT_OUT = shutil.ignore_patterns(".git", "__pycache__", "DockerImages", "wiki", "deploy", "logs")
 SKIPPED = "real COSCO: set COSCO_HOME to the folder of a checkout (commit d2c073c)"
+REAL_ONLY = (pytest.mark.real_cosco, pytest.mark.skipif(not os.environ.get("COSCO_HOME"), reason=SKIPPED))
 
 Python = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -41,11 +42,17 @@ def pristine(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
 @pytest.fixture(
     params=[
         "stand-in",
-        pytest.param("real", marks=pytest.mark.skipif(not os.environ.get("COSCO_HOME"), reason=SKIPPED)),
+        pytest.param("real", marks=REAL_ONLY),
     ]
 )
 def cosco_root(request: pytest.FixtureRequest, pristine: Callable[[str], Path], tmp_path: Path) -> Path:
     """A checkout of the test's own: of the stand-in, and of the real COSCO."""
+    return Path(shutil.copytree(pristine(request.param), tmp_path / "COSCO"))
+
+
+@pytest.fixture(params=[pytest.param("real", marks=REAL_ONLY)])
+def real_root(request: pytest.FixtureRequest, pristine: Callable[[str], Path], tmp_path: Path) -> Path:
+    """A checkout of the real COSCO, of the test's own."""
     return Path(shutil.copytree(pristine(request.param), tmp_path / "COSCO"))
 
 

@@ -43,8 +43,3 @@ def test_cosco_keeps_its_files(cosco_root: Path, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert seen() == before
     assert (tmp_path / "out" / "report.html").exists() is False and tasks(tmp_path / "out")
-
-
-def test_real_hosts_are_refused_before_anything_runs(cosco_root: Path, tmp_path: Path) -> None:
-    done = run(["-e", "VLAN", "--out", str(tmp_path / "out"), "--cosco", str(cosco_root)], tmp_path)
-    assert done.returncode == 2 and "-e VLAN" in done.stderr and not (tmp_path / "out").exists()

@@ -10,7 +10,7 @@ from cosco_splitplace.config import FragmentSettings
 from cosco_splitplace.fragments.tracking import WorkflowTracker
 from cosco_splitplace.fragments.workflow import make_fragments
 from cosco_splitplace.pipeline.plan import make_plan
-from cosco_splitplace.records import DELIVERED, FINISHED, MIGRATED, Fragment, FragmentEvent
+from cosco_splitplace.records import DELIVERED, FINISHED, LOST, MIGRATED, Fragment, FragmentEvent
 
 
 def enter(
@@ -71,3 +71,13 @@ def test_what_was_not_placed_cannot_finish() -> None:
     enter(tracker, 0, "layer", 0)
     with pytest.raises(KeyError):
         tracker.take_in([FragmentEvent(FINISHED, 0, 10.0)])
+
+
+def test_a_lost_fragment_waits_again_before_the_others() -> None:
+    tracker = WorkflowTracker()
+    first, _, _ = enter(tracker, 0, "layer", 0, now_s=300.0)
+    tracker.mark_placed([first])
+    enter(tracker, 1, "layer", 3, now_s=600.0)
+    assert tracker.take_in([FragmentEvent(LOST, 0, 700.0)]) == []
+    assert (queued(tracker), list(tracker.placed)) == ([0, 3], [])
+    assert tracker.ready_s[0] == 300.0  # what it has waited counts
