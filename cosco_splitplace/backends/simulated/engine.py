@@ -55,6 +55,7 @@ class Engine:
         self.broker = cluster.n_hosts
         self.now_s = 0.0
         self._state = make_state(cluster, fragment_settings.cores, settings.swap_penalty)
+        self._make_room(0)
         self._active = np.empty(0, dtype=np.int64)
         self._events: List[FragmentEvent] = []
         self._usage_since_s = 0.0
@@ -72,7 +73,7 @@ class Engine:
         fragments = [order.fragment for order in orders]
         ids = np.array([one.fragment_id for one in fragments])
         hosts = np.array([order.host for order in orders])
-        self._state = with_room_for(self._state, int(ids.max()) + 1)
+        self._make_room(int(ids.max()) + 1)
         self._expect(ids, FREE, "started")
         self._expect_hosts(hosts)
         f = self._state.fragments
@@ -120,7 +121,7 @@ class Engine:
 
     def stop(self, fragment_id: int) -> None:
         """End a fragment and free what it holds."""
-        self._state = with_room_for(self._state, fragment_id + 1)
+        self._make_room(fragment_id + 1)
         fragment, ram_used = self._state.fragments[fragment_id], self._state.hosts["ram_used_mb"]
         if fragment["phase"] not in (FREE, DONE) and np.isnan(fragment["finished"]):
             ram_used[fragment["host"]] -= fragment["ram_mb"]
@@ -186,7 +187,7 @@ class Engine:
 
     def times(self, fragment_id: int) -> FragmentTimes:
         """What was measured about one fragment so far."""
-        return FragmentTimes(fragment_id, *self._state.fragments[MEASURED][fragment_id].item())
+        return FragmentTimes(fragment_id, *self._measured[fragment_id].item())
 
     def _begin_transfers(
         self, ids: IntArray, purpose: int, sources: IntArray, targets: IntArray, megabytes: FloatArray
@@ -194,6 +195,10 @@ class Engine:
         kernel.begin_transfers(
             self._state.fragments, self._state.hosts, ids, purpose, sources, targets, megabytes
         )
+
+    def _make_room(self, fragments: int) -> None:
+        self._state = with_room_for(self._state, fragments)
+        self._measured = self._state.fragments[MEASURED]  # a view
 
     def _expect(self, ids: IntArray, phase: int, verb: str) -> None:
         phases = self._state.fragments["phase"]
