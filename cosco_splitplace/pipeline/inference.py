@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from functools import cache
 from pathlib import Path
-from typing import Dict, Mapping
+from typing import Dict, Mapping, Tuple
 
 import numpy as np
 
@@ -34,10 +34,14 @@ class SampledAccuracy:
     def __init__(self, applications: Mapping[str, Application], sample_images: int) -> None:
         self._applications = applications
         self._sample_images = sample_images
+        self._right: Dict[Tuple[str, str], BoolArray] = {}  # by application and split
 
     def accuracy(self, task: Task, split: str) -> float:
         """The share of right answers, in [0, 1]."""
-        right = held_out_answers(self._applications[task.application].split(split))
+        key = task.application, split
+        if key not in self._right:
+            self._right[key] = held_out_answers(self._applications[task.application].split(split))
+        right = self._right[key]
         count = min(self._sample_images, task.batch_images)
         sample = np.random.default_rng(task.image_seed).integers(len(right), size=count)
         return int(np.count_nonzero(right[sample])) / count

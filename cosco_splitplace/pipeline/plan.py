@@ -62,15 +62,13 @@ def check_plan(plan: Plan, fragments: Sequence[Fragment]) -> None:
         concatenates something else than what is returned; a fragment would wait for itself.
     """
     by_id = {one.fragment_id: one for one in fragments}
-    feeds = {step.target: step.source for step in plan.steps if step.target is not None}
-    targets = [step.target for step in plan.steps if step.target is not None]
-    sources = {step.source for step in plan.steps if step.source is not None}
-    returned = tuple(step.source for step in plan.steps if step.target is None)
-    if sorted(targets) != sorted(by_id):
+    inputs = [step for step in plan.steps if step.target is not None]
+    feeds = {step.target: step.source for step in inputs}
+    if len(inputs) != len(by_id) or feeds.keys() != by_id.keys():
         raise _broken(plan, "every fragment needs one input")
-    if sources != by_id.keys():
+    if {step.source for step in plan.steps} - {None} != by_id.keys():
         raise _broken(plan, "an output goes nowhere")
-    if returned != plan.concat:
+    if tuple(step.source for step in plan.steps if step.target is None) != plan.concat:
         raise _broken(plan, "concatenated is not what is returned")
     for step in plan.steps:
         if step.target is not None and not _same(step.megabytes, by_id[step.target].input_mb):

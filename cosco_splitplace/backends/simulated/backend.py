@@ -50,6 +50,7 @@ class SimulatedBackend(Backend):
         self._engine = Engine(cluster, fragment_settings, engine_settings)
         self._mobility = mobility
         self._interval_s = interval_s
+        self._moved_in = -1  # the interval in which the hosts are
         self.clock = SimulatedClock(self._engine)
 
     def snapshot(self) -> Snapshot:
@@ -70,8 +71,9 @@ class SimulatedBackend(Backend):
         )
 
     def _move_hosts(self) -> None:
-        if self._mobility is not None:
-            interval = int(self._engine.now_s / self._interval_s + 0.5)
+        interval = int(self._engine.now_s / self._interval_s + 0.5)
+        if self._mobility is not None and interval != self._moved_in:
+            self._moved_in = interval
             factor, share = self._mobility.at(interval, self._cluster.n_hosts)
             self._engine.set_links(self._cluster.link_mb_s * share, self._cluster.ping_s * factor)
 

@@ -25,8 +25,8 @@ from ...records import (
     Transfer,
 )
 from . import kernel
-from .kernel import DELAY, DONE, FRAGMENT, FREE, HOST, INPUT, MIGRATION, RUNNING, STARTED, TRANSFER
-from .stations import Rows
+from .kernel import DELAY, DONE, FREE, INPUT, MIGRATION, RUNNING, STARTED, TRANSFER
+from .state import make_state, with_room_for
 
 EVENT_NAMES = {
     kernel.EVENT_FINISHED: FINISHED,
@@ -54,9 +54,8 @@ class Engine:
     def __init__(self, cluster: Cluster, fragment_settings: FragmentSettings, settings: EngineSettings) -> None:
         self.broker = cluster.n_hosts
         self.now_s = 0.0
-        self._state = kernel.make_state(
-            _no_fragments(1024), _hosts(cluster, fragment_settings.cores), settings.swap_penalty
-        )
+        self._state = make_state(cluster, fragment_settings.cores, settings.swap_penalty)
+        self._make_room(0)
         self._active = np.empty(0, dtype=np.int64)
         self._events: List[FragmentEvent] = []
         self._usage_since_s = 0.0
@@ -74,7 +73,7 @@ class Engine:
         fragments = [order.fragment for order in orders]
         ids = np.array([one.fragment_id for one in fragments])
         hosts = np.array([order.host for order in orders])
-        self._grow(int(ids.max()) + 1)
+        self._make_room(int(ids.max()) + 1)
         self._expect(ids, FREE, "started")
         self._expect_hosts(hosts)
         f = self._state.fragments
@@ -122,7 +121,7 @@ class Engine:
 
     def stop(self, fragment_id: int) -> None:
         """End a fragment and free what it holds."""
-        self._grow(fragment_id + 1)
+        self._make_room(fragment_id + 1)
         fragment, ram_used = self._state.fragments[fragment_id], self._state.hosts["ram_used_mb"]
         if fragment["phase"] not in (FREE, DONE) and np.isnan(fragment["finished"]):
             ram_used[fragment["host"]] -= fragment["ram_mb"]
@@ -188,7 +187,7 @@ class Engine:
 
     def times(self, fragment_id: int) -> FragmentTimes:
         """What was measured about one fragment so far."""
-        return FragmentTimes(fragment_id, *self._state.fragments[MEASURED][fragment_id].item())
+        return FragmentTimes(fragment_id, *self._measured[fragment_id].item())
 
     def _begin_transfers(
         self, ids: IntArray, purpose: int, sources: IntArray, targets: IntArray, megabytes: FloatArray
@@ -197,44 +196,20 @@ class Engine:
             self._state.fragments, self._state.hosts, ids, purpose, sources, targets, megabytes
         )
 
+    def _make_room(self, fragments: int) -> None:
+        self._state = with_room_for(self._state, fragments)
+        self._measured = self._state.fragments[MEASURED]  # a view
+
     def _expect(self, ids: IntArray, phase: int, verb: str) -> None:
         phases = self._state.fragments["phase"]
         known = (ids >= 0) & (ids < len(phases))
         wrong = ids[~known | (phases[np.where(known, ids, 0)] != phase)]
         if len(wrong):
             raise ValueError(f"fragments {wrong.tolist()} can't be {verb} in their present phase")
-        if len(np.unique(ids)) < len(ids):
+        if len(set(ids.tolist())) < len(ids):
             raise ValueError(f"fragments {ids.tolist()} can't be {verb} twice")
 
     def _expect_hosts(self, hosts: IntArray) -> None:
         wrong = hosts[(hosts < 0) | (hosts >= self.broker)]
         if len(wrong):
             raise ValueError(f"hosts {wrong.tolist()} do not exist; hosts are 0 to {self.broker - 1}")
-
-    def _grow(self, rows: int) -> None:
-        known = self._state.fragments
-        if len(known) < rows:
-            more = _no_fragments(max(rows, 2 * len(known)) - len(known))
-            self._state = self._state._replace(fragments=np.concatenate([known, more]))
-
-
-def _hosts(cluster: Cluster, fragment_cores: float) -> Rows:
-    hosts = np.zeros(cluster.n_hosts + 1, HOST)
-    for column, values, brokers in (
-        ("mips", cluster.mips, 1.0),
-        ("fragment_mips", cluster.fragment_mips(fragment_cores), 1.0),
-        ("ram_mb", cluster.ram_mb, np.inf),
-        ("power_w", cluster.power_w, 0.0),
-        ("link_mb_s", cluster.link_mb_s, cluster.broker_link_mb_s),
-        ("latency_s", cluster.ping_s, cluster.broker_ping_s),
-    ):
-        hosts[column][:-1] = values
-        hosts[column][-1] = brokers
-    return hosts
-
-
-def _no_fragments(rows: int) -> Rows:
-    fragments = np.zeros(rows, FRAGMENT)
-    for column in ("placed", "started", "finished", "delivered", "migration_began"):
-        fragments[column] = np.nan
-    return fragments

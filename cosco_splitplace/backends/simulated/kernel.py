@@ -1,8 +1,8 @@
 """The engine's inner loop, compiled: processor sharing, shared links, RAM pressure and energy, event by event.
 
-A fragment is always in one phase, and a phase is an amount (MI, MB or seconds) that shrinks at the rate of the station
-that the fragment is in. Rates change only when a fragment enters or leaves a host or a link. Between events every rate
-is constant, so that time is continuous and nothing depends on a step size.
+A fragment is always in one phase, and a phase is an amount (MI, MB or seconds) that is served at a station: a host's
+CPU, one direction of a link, or the line in which delays pass. Rates change only when a fragment enters or leaves a
+host or a link. Between events every rate is constant, so that time is continuous and nothing depends on a step size.
 
 - CPU: the n fragments that run on a host get min(fragment's limit, MIPS / n) each, divided by the swap slowdown
   1 + penalty * (RAM used / RAM - 1) where the RAM is used more than once over.
@@ -10,101 +10,144 @@ is constant, so that time is continuous and nothing depends on a step size.
   It is in the station of the tighter one, and changes over when the other gets tighter.
 - Energy: the power curve at the host's utilisation, integrated exactly.
 
+A station serves all of its fragments at one rate, so that one number, its `clock`, tells how much each has been given
+so far: a fragment that enters with an amount to go leaves when the clock has reached its `mark`, clock + amount,
+however the rate changes in between. A change of rate therefore touches the station and not the fragments in it. Who
+leaves a station first is the root of a pairing heap by mark (Fredman, Sedgewick, Sleator, Tarjan 1986); at which
+station that happens first is the winner of a tournament. An event costs O(log n), and one look at each host where the
+broker's link is concerned.
+
 Stations exist only while time passes: `advance` fills them from the fragments' phases and settles them at its end.
-With N hosts and the broker, host N, there are N + 1 CPUs, uplinks and downlinks each, in this order, and one station
-for all delays.
+With N hosts and the broker, host N, there are N + 1 CPUs, N + 1 uplinks and N + 1 downlinks, in this order, and the
+line of delays.
+
+All compiled functions are in this one file because numba's cache of a function knows of changes in its own file only.
 """
 from __future__ import annotations
 
-from typing import Any, NamedTuple, Tuple
+from typing import Any, Tuple
 
 import numpy as np
 from numba import njit
 
-from ...cluster import POWER_POINTS
 from ...records import FloatArray, IntArray
-from .stations import (
-    NOBODY,
-    PLACE_IN_STATION,
-    STATION,
-    Rows,
-    announce,
-    empty_tournament,
-    enter,
-    first_station,
-    leave,
-    serve,
-    settle,
-)
+from .state import Rows, State
 
 FREE, STARTED, DELAY, TRANSFER, RUNNING, DONE = range(6)
 INPUT, RESULT, MIGRATION = range(3)
 EVENT_NONE, EVENT_FINISHED, EVENT_DELIVERED, EVENT_MIGRATED = range(-1, 3)
-
-# One row a fragment, in order of id; amounts in MI and MB, times in seconds, NaN for what has not happened.
-FRAGMENT = np.dtype(
-    [
-        ("phase", np.int64),
-        ("purpose", np.int64),
-        ("host", np.int64),
-        ("source", np.int64),
-        ("target", np.int64),
-        ("is_last", np.bool_),
-        ("transfer_mb", np.float64),
-        ("work_left", np.float64),
-        ("ram_mb", np.float64),
-        ("output_mb", np.float64),
-        ("placed", np.float64),
-        ("started", np.float64),
-        ("finished", np.float64),
-        ("delivered", np.float64),
-        ("migration_began", np.float64),
-        ("migration_s", np.float64),
-        ("migrations", np.int64),
-        ("work_done", np.float64),
-        ("received_mb", np.float64),
-        *PLACE_IN_STATION,
-        ("next", np.int64, (2,)),  # the next transfer on the same uplink, and on the same downlink
-        ("before", np.int64, (2,)),  # the one before it
-    ],
-    align=True,
-)
-# One row a host and a last one for the broker; what is done is counted since the last reading.
-HOST = np.dtype(
-    [
-        ("mips", np.float64),
-        ("fragment_mips", np.float64),
-        ("ram_mb", np.float64),
-        ("power_w", np.float64, (POWER_POINTS,)),
-        ("link_mb_s", np.float64),
-        ("latency_s", np.float64),
-        ("ram_used_mb", np.float64),
-        ("settled", np.float64),
-        ("busy_s", np.float64),
-        ("work_mi", np.float64),
-        ("energy_j", np.float64),
-        ("sent_mb", np.float64),
-        ("received_mb", np.float64),
-        ("first", np.int64, (2,)),  # of the transfers on its uplink, and on its downlink
-    ]
-)
 UP, DOWN = range(2)
+NOBODY = -1
 
 
-class State(NamedTuple):
-    """What the kernel works on: rows of FRAGMENT, HOST and STATION, the stations' tournament, and a setting."""
+@njit(cache=True)  # type: ignore[untyped-decorator]
+def meld(f: Rows, a: int, b: int) -> int:
+    """One heap out of two; returns its root. Of equal marks the lower id comes first."""
+    if a == NOBODY:
+        return b
+    if b == NOBODY:
+        return a
+    if f[b].mark < f[a].mark or (f[b].mark == f[a].mark and b < a):
+        a, b = b, a
+    eldest = f[a].child
+    f[b].sibling = eldest
+    f[b].parent = a
+    if eldest != NOBODY:
+        f[eldest].parent = b
+    f[a].child = b
+    return a
 
-    fragments: Rows
-    hosts: Rows
-    stations: Rows
-    tournament: Any
-    swap_penalty: float
+
+@njit(cache=True)  # type: ignore[untyped-decorator]
+def meld_siblings(f: Rows, first: int) -> int:
+    """One heap out of `first` and its siblings, in pairs and then from the last pair to the first."""
+    pairs = NOBODY  # linked by sibling, the last one first
+    while first != NOBODY:
+        a, b = first, f[first].sibling
+        first = f[b].sibling if b != NOBODY else NOBODY
+        pair = meld(f, a, b)
+        f[pair].sibling = pairs
+        pairs = pair
+    root = NOBODY
+    while pairs != NOBODY:
+        pair, pairs = pairs, f[pairs].sibling
+        root = meld(f, root, pair)
+    return root
 
 
-def make_state(fragments: Rows, hosts: Rows, swap_penalty: float) -> State:
-    """The state of `hosts` and `fragments`, with stations that `advance` fills."""
-    count = 3 * len(hosts) + 1
-    return State(fragments, hosts, np.zeros(count, STATION), empty_tournament(count), swap_penalty)
+@njit(cache=True)  # type: ignore[untyped-decorator]
+def settle(s: Rows, k: int, now: float) -> None:
+    """Bring the clock of station `k` up to `now`; to be called before its rate changes."""
+    s[k].clock += s[k].rate * (now - s[k].settled)
+    s[k].settled = now
+
+
+@njit(cache=True)  # type: ignore[untyped-decorator]
+def enter(f: Rows, s: Rows, i: int, k: int, now: float) -> None:
+    """Fragment `i` enters station `k` with what it has ``remaining``."""
+    settle(s, k, now)
+    f[i].station = k
+    f[i].mark = s[k].clock + f[i].remaining
+    f[i].child = NOBODY
+    s[k].root = meld(f, s[k].root, i)
+
+
+@njit(cache=True)  # type: ignore[untyped-decorator]
+def serve(f: Rows, s: Rows, i: int, now: float) -> float:
+    """Bring what fragment `i` has ``remaining`` up to `now`; returns what it was given since it was last told."""
+    settle(s, f[i].station, now)
+    before = f[i].remaining
+    f[i].remaining = min(before, max(0.0, f[i].mark - s[f[i].station].clock))
+    served: float = before - f[i].remaining
+    return served
+
+
+@njit(cache=True)  # type: ignore[untyped-decorator]
+def leave(f: Rows, s: Rows, i: int, now: float) -> float:
+    """Fragment `i` leaves its station; returns what it was given there since it was last told."""
+    served: float = serve(f, s, i, now)
+    k = f[i].station
+    rest = meld_siblings(f, f[i].child)
+    if s[k].root == i:
+        s[k].root = rest
+    else:
+        before, after = f[i].parent, f[i].sibling
+        if f[before].child == i:
+            f[before].child = after
+        else:
+            f[before].sibling = after
+        if after != NOBODY:
+            f[after].parent = before
+        s[k].root = meld(f, s[k].root, rest)
+    f[i].station = NOBODY
+    return served
+
+
+@njit(cache=True)  # type: ignore[untyped-decorator]
+def announce(f: Rows, s: Rows, tournament: Any, k: int) -> None:
+    """Say when the first fragment leaves station `k`, after anything about the station has changed; at rate 0 never."""
+    root, due = s[k].root, np.inf
+    if root != NOBODY and s[k].rate > 0:
+        due = s[k].settled + max(0.0, f[root].mark - s[k].clock) / s[k].rate
+    node = len(tournament) // 2 + k
+    tournament[node] = due
+    while node > 1:
+        node //= 2
+        earlier = min(tournament[2 * node], tournament[2 * node + 1])
+        if tournament[node] == earlier:
+            break
+        tournament[node] = earlier
+
+
+@njit(cache=True)  # type: ignore[untyped-decorator]
+def first_station(tournament: Any) -> int:
+    """The station that a fragment leaves first; of equal ones the first."""
+    node, stations = 1, len(tournament) // 2
+    while node < stations:
+        node *= 2
+        if tournament[node] > tournament[node + 1]:
+            node += 1
+    return node - stations
 
 
 @njit(cache=True)  # type: ignore[untyped-decorator]

@@ -221,6 +221,19 @@ def test_a_reservation_makes_the_others_swap_before_it_runs() -> None:
     assert engine.active_fragments()[2] == pytest.approx([4000 - 1000 - 4 * 500, 7000])
 
 
+def test_swap_ends_when_a_fragment_has_moved_away() -> None:
+    engine = make_engine(made_cluster())
+    launch(engine, 0, 0, work_mi=10_000.0, ram_mb=750.0)
+    launch(engine, 1, 0, work_mi=60_000.0, ram_mb=750.0)  # 3 times slower while the memory of both is held
+    engine.advance(7.5)  # each has done 1000 MI
+    engine.migrate(0, 1)
+    engine.advance(200.0)
+    moved = 7.5 + HOST_DELAY + 750 / 10
+    assert engine.times(0).finished_s == pytest.approx(moved + 9.0)
+    alone_s = (60_000 - 1000 - 77 * 1000 / 3) / 1000
+    assert engine.times(1).finished_s == pytest.approx(moved + alone_s)
+
+
 def test_exactly_full_memory_does_not_swap() -> None:
     engine = make_engine(made_cluster())
     launch(engine, 0, 0, ram_mb=1000.0)
