@@ -107,7 +107,8 @@ def train_pair_placer(settings: Settings, folder: Path, progress: Optional[Stage
     """
     own = settings.pair_surrogate
     worlds = [(regime, decider) for regime in PAIR_REGIMES for decider in PAIR_DECIDERS]
-    surrogate, figures = PairSurrogate(), {}
+    surrogate = PairSurrogate()
+    figures: Dict[str, Any] = {}
     with limited_threads(1):
         for number in range(PAIR_ROUNDS):
             parts = []

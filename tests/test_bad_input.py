@@ -11,6 +11,7 @@ from typing import Any, Callable, Dict, List, Tuple
 import pytest
 
 from cosco_splitplace.datafiles import DATA_DIR
+from cosco_splitplace.regimes import TRAINED
 
 Call = Callable[..., Tuple[int, str, str]]
 
@@ -140,7 +141,7 @@ def test_missing_and_damaged_surrogates(call: Call, tmp_path: Path) -> None:
             "cosco-splitplace train placer --placer daso --hosts 50")  # fmt: skip
     (tmp_path / "weights").mkdir()
     for name in ("daso-50.json", "daso-50.safetensors"):
-        (tmp_path / "weights" / name).write_bytes((DATA_DIR / "surrogates" / name).read_bytes())
+        (tmp_path / "weights" / name).write_bytes((TRAINED / "contended" / name).read_bytes())
     (tmp_path / "weights" / "daso-50.safetensors").write_bytes(b"\x00" * 100)
     refused(call, tmp_path, weights, "daso-50.safetensors is damaged", "train placer --placer daso --hosts 50")
 
@@ -160,6 +161,7 @@ def test_missing_and_damaged_artifacts(call: Call, tmp_path: Path) -> None:
         ("[run", ("mine.toml", "can't be read")),
         ("[run]\nspeed = 3\n", ("mine.toml: [run]: unknown key 'speed'", "known: decider, interval_s, intervals")),
         ("[world]\n", ("mine.toml: unknown table 'world'", "known: arrivals")),
+        ("[run]\nregime = 'calm'\n", ("unknown regime 'calm'", "contended", "slack", "tight-ram")),
         ("run = 3\n", ("mine.toml: [run] must be a table, not 3",)),
         ("[run]\nintervals = '5'\n", ("mine.toml: [run] intervals is '5'", "type int")),
         ("[arrivals]\nrate = -2\n", ("arrivals.rate is -2.0",)),
@@ -191,7 +193,7 @@ def test_nothing_to_resume(call: Call, tmp_path: Path, folder: str) -> None:
 
 
 def test_a_bandit_of_other_applications(call: Call, tmp_path: Path) -> None:
-    state = json.loads((DATA_DIR / "bandit.json").read_text())
+    state = json.loads((TRAINED / "contended" / "bandit.json").read_text())
     del state["layer_estimates_intervals"]["MNIST"]
     (tmp_path / "bandit.json").write_text(json.dumps(state))
     arguments = ("run", "--placer", "random", "--set", "bandit.state_file=bandit.json")

@@ -11,10 +11,19 @@ from ..datafiles import DATA_DIR
 from ..deciders.bandit_state import SHIPPED
 from ..evaluation.report import write_report
 from ..evaluation.result_folder import new_result_folder, write_result
+from ..placement.set_surrogate import KIND as PAIR_KIND
 from ..placement.surrogate import cache_dir
-from ..regimes import trained_dir
+from ..regimes import TRAINED, trained_dir
 from ..splitting.applications import train_applications
-from ..training import RATE_PER_HOST, SURROGATE_PLACERS, TRAINING_SEED, train_bandit, train_placer, training_origin
+from ..training import (
+    RATE_PER_HOST,
+    SURROGATE_PLACERS,
+    TRAINING_SEED,
+    train_bandit,
+    train_pair_placer,
+    train_placer,
+    training_origin,
+)
 from .common import F, build_settings, command_line, output, prepare_placer, progress_bar, settings_options
 from .inside import Inside
 
@@ -52,16 +61,17 @@ def applications_command(
 
 @train.command("placer")
 @click.option(
-    "--placer", "kinds", multiple=True, type=click.Choice(SURROGATE_PLACERS), default=SURROGATE_PLACERS,
+    "--placer", "kinds", multiple=True, type=click.Choice((*SURROGATE_PLACERS, PAIR_KIND)), default=SURROGATE_PLACERS,
     show_default=True, help="Whose surrogate; may be repeated.",
 )
 @_seed(TRAINING_SEED)
 @settings_options
 @click.option("--out", type=click.Path(path_type=Path), help="Folder for the weights.  [default: shipped, or cache]")
 def placer_command(kinds: Tuple[str, ...], seed: int, out: Optional[Path], **options: Any) -> None:
-    """Train the surrogates of GOBI and DASO on execution traces (section 6.6).
+    """Train the surrogates of GOBI and DASO on execution traces (section 6.6), or that of daso-set.
 
-    For another number of hosts than the shipped one the weights go to your cache, where `run` finds them.
+    For another number of hosts than the shipped one the weights of GOBI and DASO go to your cache, where `run` finds
+    them. daso-set's serve every regime and number of hosts, and are trained on the traces of all shipped regimes.
     """
     settings = build_settings(seed=seed, **options)
     hosts = settings.cluster.hosts
@@ -69,9 +79,14 @@ def placer_command(kinds: Tuple[str, ...], seed: int, out: Optional[Path], **opt
     regime = settings.run.regime
     folder = out or (trained_dir(regime) if shipped else cache_dir(regime))
     with progress_bar(False) as report:
-        for kind in kinds:
-            train_placer(kind, settings, folder, report)
-    output().print(f"surrogates of {', '.join(kinds)} for {hosts} hosts in {folder}", highlight=False, soft_wrap=True)
+        paths = [
+            train_pair_placer(settings, out or TRAINED, report)
+            if kind == PAIR_KIND
+            else train_placer(kind, settings, folder, report)
+            for kind in kinds
+        ]
+    for path in paths:
+        output().print(f"wrote {path} and its weights", highlight=False, soft_wrap=True)
 
 
 @train.command("gobi")

@@ -119,7 +119,8 @@ def predict_time(w: Weights, features: FloatArray, simple: float) -> float:
     for k in range(HIDDEN):
         if hidden[k] > 0:
             out += w.time_out[k] * hidden[k]
-    return max(simple, SMALLEST) * np.exp(min(max(out, -FARTHEST), FARTHEST))
+    time: float = max(simple, SMALLEST) * np.exp(min(max(out, -FARTHEST), FARTHEST))
+    return time
 
 
 @njit(cache=True)  # type: ignore[untyped-decorator]
@@ -136,7 +137,8 @@ def predict_meeting(w: Weights, features: FloatArray, margin: float) -> float:
             slope += w.meeting_out[k, 0] * hidden[k]
             offset += w.meeting_out[k, 1] * hidden[k]
     slope = slope + np.log1p(np.exp(-slope)) if slope > 0 else np.log1p(np.exp(slope))  # softplus: never negative
-    return 1.0 / (1.0 + np.exp(-min(max(slope * (margin - offset), -30.0), 30.0)))
+    probability: float = 1.0 / (1.0 + np.exp(-min(max(slope * (margin - offset), -30.0), 30.0)))
+    return probability
 
 
 @njit(cache=True)  # type: ignore[untyped-decorator]
@@ -147,13 +149,15 @@ def worth(
     time = wait + predict_time(w, time_features(own, kernel, link, load, f.layer[i]), kernel + link)
     margin = f.due[i] - time - f.rest[i]
     met = predict_meeting(w, meeting_features(f.rest[i], f.steps[i], f.layer[i]), margin)
-    return f.weight[i] * (met - price * time)
+    value: float = f.weight[i] * (met - price * time)
+    return value
 
 
 @njit(cache=True)  # type: ignore[untyped-decorator]
 def kernel_time(shared: float, work: float, h: Hosts, host: int) -> float:
     """Time by processor sharing: the host's, or the most that one fragment can use."""
-    return max(work / h.fragment[host], shared / h.capacity[host])
+    time: float = max(work / h.fragment[host], shared / h.capacity[host])
+    return time
 
 
 @njit(cache=True)  # type: ignore[untyped-decorator]
@@ -331,7 +335,8 @@ def _link_time(f: Fragments, h: Hosts, broker_link: float, i: int, host: int) ->
     if f.source[i] == host:
         return 0.0
     sender = broker_link if f.source[i] >= len(h.link) else h.link[f.source[i]]
-    return f.input_mb[i] / min(h.link[host], sender)
+    time: float = f.input_mb[i] / min(h.link[host], sender)
+    return time
 
 
 @njit(cache=True)  # type: ignore[untyped-decorator]

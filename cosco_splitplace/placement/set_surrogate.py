@@ -47,12 +47,14 @@ class PairSurrogate(nn.Module):
     def log_time(self, features: torch.Tensor, simple: torch.Tensor) -> torch.Tensor:
         """Logarithm of the time in intervals, (n,), from (n, TIME_FEATURES) and the simple prediction (n,)."""
         correction = self.time_out(torch.relu(self.time_in(features))).squeeze(1)
-        return torch.log(simple.clamp(min=SMALLEST)) + correction.clamp(-FARTHEST, FARTHEST)
+        logarithm: torch.Tensor = torch.log(simple.clamp(min=SMALLEST)) + correction.clamp(-FARTHEST, FARTHEST)
+        return logarithm
 
     def meeting_logit(self, features: torch.Tensor, margin: torch.Tensor) -> torch.Tensor:
         """Log-odds of keeping the deadline, (n,), from (n, MEETING_FEATURES) and the margin in intervals (n,)."""
         slope, offset = self.meeting_out(torch.relu(self.meeting_in(features))).T
-        return nn.functional.softplus(slope) * (margin - offset)
+        logit: torch.Tensor = nn.functional.softplus(slope) * (margin - offset)
+        return logit
 
     def weights(self) -> Weights:
         """The same as arrays for the compiled search."""

@@ -23,7 +23,7 @@ def golden_run(split: str) -> RunResult:
     """Ten hosts, eight intervals, seed 3, enough tasks for some to wait."""
     return simulate(
         Settings().replace(
-            run={"decider": split, "placer": "least-loaded", "intervals": 8, "seed": 3},
+            run={"decider": split, "placer": "least-loaded", "intervals": 8, "seed": 3, "drain_intervals": 0},
             cluster={"hosts": 10},
             arrivals={"rate": 4.0, "batch_max": 24_000},
         )

@@ -12,7 +12,7 @@ from cosco_splitplace.simulation import simulate
 def short_run() -> RunResult:
     """Layer and semantic splits on 10 hosts that have to swap at times; some tasks are still there at its end."""
     settings = Settings().replace(
-        run={"decider": "random", "placer": "least-loaded", "intervals": 24, "seed": 1},
+        run={"decider": "random", "placer": "least-loaded", "intervals": 24, "seed": 1, "drain_intervals": 0},
         cluster={"hosts": 10},
         arrivals={"rate": 4.0},
     )

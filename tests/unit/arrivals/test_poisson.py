@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from made_parts import made_application
 
-from cosco_splitplace.arrivals.poisson import PoissonArrivals, deadline_bound, longest_deadline, scaled_deadline
+from cosco_splitplace.arrivals.poisson import PoissonArrivals, deadline_bound, longest_deadline
 from cosco_splitplace.config import ArrivalSettings
 from cosco_splitplace.errors import ConfigurationError
 from cosco_splitplace.records import RunResult, Task
@@ -49,19 +49,20 @@ def test_deadlines_are_whole_numbers_from_2_up_to_2l_minus_3() -> None:
     assert min(of["A"].values()) / sum(of["A"].values()) == pytest.approx(0.1, abs=0.02)
 
 
-def test_the_deadline_scale_multiplies_and_rounds() -> None:
-    plain = [task.deadline_intervals for one in workload(intervals=50) for task in one]
-    halved = [task.deadline_intervals for one in workload(intervals=50, deadline_scale=0.25) for task in one]
-    assert halved == [max(1, round(one / 4)) for one in plain]
-    assert min(halved) == 1
-    assert scaled_deadline(3, ArrivalSettings(deadline_scale=0.01)) == 1
-    assert scaled_deadline(3, ArrivalSettings(deadline_scale=1.5)) == 4  # 4.5, to the even neighbour
+def test_the_deadline_scale_multiplies_l_and_leaves_the_shortest_deadline() -> None:
+    """[2, 2l - 2) with l = 7 and 4.5, doubled: up to 25 and 15."""
+    of: Dict[str, List[int]] = {"A": [], "B": []}
+    for task in [task for one in workload(deadline_scale=2.0) for task in one]:
+        of[task.application].append(task.deadline_intervals)
+    assert (min(of["A"]), max(of["A"])) == (2, 25)
+    assert (min(of["B"]), max(of["B"])) == (2, 15)
 
 
 def test_bounds() -> None:
-    assert (deadline_bound(APPLICATIONS["A"]), deadline_bound(APPLICATIONS["B"])) == (12, 7)
+    plain = ArrivalSettings()
+    assert (deadline_bound(APPLICATIONS["A"], plain), deadline_bound(APPLICATIONS["B"], plain)) == (12, 7)
     assert longest_deadline(ArrivalSettings(), APPLICATIONS) == 11
-    assert longest_deadline(ArrivalSettings(deadline_scale=2.0), APPLICATIONS) == 22
+    assert longest_deadline(ArrivalSettings(deadline_scale=2.0), APPLICATIONS) == 25
 
 
 def test_ids_count_up_and_the_interval_is_told() -> None:

@@ -8,11 +8,12 @@ from typing import Any, Dict
 import numpy as np
 import pytest
 
-from cosco_splitplace.deciders.bandit_state import BanditState, read_state
+from cosco_splitplace.deciders.bandit_state import BanditState, read_state, state_path
 from cosco_splitplace.errors import ConfigurationError, DataFileError
+from cosco_splitplace.regimes import regime_names
 
 
-def written(folder: Path, **changes: Any) -> str:
+def written(folder: Path, **changes: Any) -> Path:
     state = BanditState(
         layer_estimates={"A": 7.25, "B": 1 / 3},
         epsilon=0.1,
@@ -27,7 +28,7 @@ def written(folder: Path, **changes: Any) -> str:
         content: Dict[str, Any] = json.loads(path.read_text())
         content.update(changes)
         path.write_text(json.dumps(content))
-    return str(path)
+    return path
 
 
 def test_what_is_written_is_read_back_exactly(tmp_path: Path) -> None:
@@ -38,7 +39,7 @@ def test_what_is_written_is_read_back_exactly(tmp_path: Path) -> None:
     assert state.rewards.tolist() == [[0.1, 0.2], [0.3, 1 / 7]]
     assert state.counts.tolist() == [[1, 2], [3, 4]] and state.counts.dtype == np.int64
     assert state.named()["Q.low.semantic"] == 1 / 7 and state.named()["N.high.layer"] == 1
-    assert json.loads(Path(path).read_text())["origin"] == {"seed": 50}
+    assert json.loads(path.read_text())["origin"] == {"seed": 50}
 
 
 def test_some_of_its_applications_are_enough(tmp_path: Path) -> None:
@@ -82,16 +83,17 @@ def test_what_is_no_state_is_refused(tmp_path: Path, text: str) -> None:
     path = tmp_path / "bandit.json"
     path.write_text(text)
     with pytest.raises(DataFileError, match=r"bandit\.json .*train mab"):
-        read_state(str(path), ["A"])
+        read_state(path, ["A"])
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(DataFileError, match=r"none\.json is missing; make it again with: cosco-splitplace train mab"):
-        read_state(str(tmp_path / "none.json"), ["A"])
+        read_state(tmp_path / "none.json", ["A"])
 
 
-def test_the_shipped_state_has_tried_every_arm() -> None:
-    state = read_state("", ["MNIST", "FashionMNIST", "CIFAR100"])
+@pytest.mark.parametrize("regime", ["", *regime_names()])
+def test_the_shipped_state_has_tried_every_arm(regime: str) -> None:
+    state = read_state(state_path("", regime), ["MNIST", "FashionMNIST", "CIFAR100"])
     assert state.intervals == 200
     assert state.counts.min() > 0
     assert min(state.layer_estimates.values()) > 0

@@ -23,7 +23,7 @@ from cosco_splitplace.records import (
     Task,
     TaskOutcome,
 )
-from cosco_splitplace.rewards.metrics import run_metrics, task_reward
+from cosco_splitplace.rewards.metrics import drained_metrics, run_metrics, task_reward
 
 NAN = float("nan")
 APPLICATIONS = ("MNIST", "FashionMNIST", "CIFAR100")
@@ -73,7 +73,7 @@ def made_result(settings: Settings, model: str = "SplitPlace", bandit: bool = Tr
     )  # fmt: skip
     return RunResult(
         model, settings, tuple(tasks), tuple(decisions), tuple(outcomes), intervals, hosts, tuple(fragments), SOURCES,
-        run.intervals, metrics,
+        run.intervals, True, {**metrics, **drained_metrics(outcomes, len(tasks), run.interval_s)},
     )  # fmt: skip
 
 
@@ -227,4 +227,4 @@ def killed_run(settings: Settings, model: str = "") -> RunResult:
 
 def short_run(settings: Settings, model: str = "") -> RunResult:
     """Ends before its last interval, as the loop does on Ctrl-C."""
-    return dataclasses.replace(made_result(settings, model), intervals_done=settings.run.intervals - 1)
+    return dataclasses.replace(made_result(settings, model), intervals_done=settings.run.intervals - 1, complete=False)
