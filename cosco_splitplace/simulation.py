@@ -27,6 +27,7 @@ from .threads import limited_threads
 
 logger = logging.getLogger(__name__)
 
+NEW_OBJECTS = 100_000  # between two looks of the garbage collector; Python's own 700 suits programs that make few
 Progress = Callable[[int, int], None]
 
 
@@ -95,6 +96,24 @@ def simulate(settings: Settings, model: str = "", progress: Optional[Progress] =
         return run_loop(build_loop(settings), model, progress)
 
 
+@contextmanager
+def rare_collection() -> Iterator[None]:
+    """Let the garbage collector look seldom, and not at what is there already.
+
+    A run makes many small records and hardly a cycle, while torch and pandas bring 300,000 objects with them: looking
+    through all of them again and again takes up to a third of a run.
+    """
+    usual = gc.get_threshold()
+    gc.freeze()
+    gc.set_threshold(NEW_OBJECTS, *usual[1:])
+    try:
+        yield
+    finally:
+        gc.set_threshold(*usual)
+        gc.unfreeze()
+
+
+@rare_collection()
 def run_loop(
     loop: Loop, model: str = "", progress: Optional[Progress] = None, concluded: Optional[Callable[[int], None]] = None
 ) -> RunResult:
@@ -119,15 +138,14 @@ def run_loop(
     run = loop.settings.run
     complete = True
     try:
-        with imports_aside():
-            for number in range(run.intervals + run.drain_intervals):
-                if number >= run.intervals and not loop.workflows.workflows:
-                    break
-                loop.run_interval(number)
-                if concluded is not None:
-                    concluded(number)
-                if progress is not None and number < run.intervals:
-                    progress(number + 1, run.intervals)
+        for number in range(run.intervals + run.drain_intervals):
+            if number >= run.intervals and not loop.workflows.workflows:
+                break
+            loop.run_interval(number)
+            if concluded is not None:
+                concluded(number)
+            if progress is not None and number < run.intervals:
+                progress(number + 1, run.intervals)
     except KeyboardInterrupt:
         if not loop.history.intervals:
             raise
@@ -138,17 +156,6 @@ def run_loop(
     if complete:
         check_result(result, loop.cluster, loop.backend.exact)
     return result
-
-
-@contextmanager
-def imports_aside() -> Iterator[None]:
-    """Keep the garbage collector away from what is there already: 300,000 objects of torch and pandas, looked through
-    again and again while a run makes objects, take up to a third of its time."""
-    gc.freeze()
-    try:
-        yield
-    finally:
-        gc.unfreeze()
 
 
 def result_of(loop: Loop, model: str = "", complete: bool = False) -> RunResult:

@@ -224,11 +224,17 @@ def share_link(state: State, host: int, side: int, more: int, now: float) -> Non
     s[link].rate = new
     announce(state.fragments, s, state.tournament, link)
     if host != broker:
+        brokers = link_of(state, broker, 1 - side)
+        s[brokers].slowest_end = min(s[brokers].slowest_end, new)
         change_over(state, host, side, now)
-        return
-    for other in range(broker):  # thousands may be on the broker's link, but a few change over: find them by their host
-        if min(old, new) <= s[link_of(state, other, 1 - side)].rate <= max(old, new):
-            change_over(state, other, 1 - side, now)
+    elif max(old, new) >= s[link].slowest_end:
+        # Thousands may be on the broker's link, but a few change over: those whose host's share lies in between.
+        s[link].slowest_end = np.inf
+        for other in range(broker):
+            share = s[link_of(state, other, 1 - side)].rate
+            s[link].slowest_end = min(s[link].slowest_end, share)
+            if min(old, new) <= share <= max(old, new):
+                change_over(state, other, 1 - side, now)
 
 
 @njit(cache=True)  # type: ignore[untyped-decorator]
@@ -392,6 +398,7 @@ def fill(state: State, active: IntArray, now: float) -> None:
         s[k].clock = 0.0
         s[k].settled = now
         s[k].root = NOBODY
+        s[k].slowest_end = 0.0
     for host in range(len(h)):
         h[host].first[UP] = NOBODY
         h[host].first[DOWN] = NOBODY

@@ -69,6 +69,7 @@ STATION = np.dtype(
         ("clock", np.float64),
         ("settled", np.float64),  # the time at which the clock was brought up to date
         ("root", np.int64),
+        ("slowest_end", np.float64),  # of the broker's links: no host's link at the other end gives less than this
     ]
 )
 
