@@ -65,11 +65,13 @@ def problem(settings: Settings, fragments: int, generator: np.random.Generator) 
         work_left_mi=generator.uniform(1e5, 3e6, int(placed.sum())),
         movable=np.ones(int(placed.sum()), dtype=bool),
     )
+    layer = generator.random(fragments) < 0.5
     return PlacementProblem(
         cluster=cluster,
         snapshot=snapshot,
         fragment_ids=np.arange(fragments),
-        layer=generator.random(fragments) < 0.5,
+        layer=layer,
+        semantic=~layer,
         work_left_mi=generator.uniform(1e5, 3e6, fragments),
         ram_mb=np.full(fragments, 1.0),
         input_mb=generator.uniform(10, 400, fragments),

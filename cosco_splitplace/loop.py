@@ -27,6 +27,7 @@ from .placement.feasibility import enforce
 from .records import (
     LAYER,
     MIGRATED,
+    SEMANTIC,
     Decision,
     Fragment,
     IntArray,
@@ -197,6 +198,7 @@ class Loop:
             snapshot=snapshot,
             fragment_ids=np.array([one.fragment_id for one in fragments], dtype=np.int64),
             layer=np.array([one.split == LAYER for one in fragments], dtype=bool),
+            semantic=np.array([one.split == SEMANTIC for one in fragments], dtype=bool),
             work_left_mi=np.append(snapshot.work_left_mi, [one.work_mi for one in queue]),
             ram_mb=np.array([one.ram_mb for one in fragments], dtype=float),
             input_mb=np.array([one.input_mb for one in fragments], dtype=float),

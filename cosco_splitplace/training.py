@@ -1,4 +1,4 @@
-"""Training by running: the bandit by epsilon-greedy exploration, the surrogates on the traces of such runs."""
+"""Training by running: bandit and Gillis by epsilon-greedy exploration, the surrogates on the traces of such runs."""
 from __future__ import annotations
 
 import math
@@ -8,6 +8,9 @@ from typing import Any, Callable, Dict, Optional, Tuple
 from .config import Settings
 from .deciders.bandit import TrainingBanditDecider
 from .deciders.bandit_state import BanditState
+from .deciders.gillis import GillisDecider
+from .deciders.gillis_state import GillisState
+from .deciders.port import UNTRAINED
 from .placement.surrogate import cache_dir, find_surrogate, save_surrogate
 from .placement.traces import TracingPlacer
 from .placement.training import refuse_too_many_hosts, train_surrogate
@@ -43,6 +46,20 @@ def train_bandit(settings: Settings, progress: Optional[Progress] = None) -> Tup
     if not isinstance(decider, TrainingBanditDecider):
         raise TypeError(f"a {type(decider).__name__} has no bandit to train")
     return decider.bandit, result
+
+
+def train_gillis(settings: Settings, progress: Optional[Progress] = None) -> Tuple[GillisState, RunResult]:
+    """Run the Gillis baseline from nothing, epsilon = 1, for ``gillis.training_intervals``; as `train_bandit`."""
+    settings = settings.replace(
+        run={"decider": "gillis", "intervals": settings.gillis.training_intervals}, gillis={"state_file": UNTRAINED}
+    )
+    with limited_threads(1):
+        loop = build_loop(settings)
+        result = run_loop(loop, "gillis training", progress)
+    decider = loop.decider
+    if not isinstance(decider, GillisDecider):
+        raise TypeError(f"a {type(decider).__name__} has no table to train")
+    return decider.table, result
 
 
 def train_placer(kind: str, settings: Settings, folder: Path, progress: Optional[StageProgress] = None) -> Path:

@@ -1,12 +1,17 @@
 """``cosco-splitplace inspect``: what was learned."""
 from __future__ import annotations
 
+from typing import Sequence
+
 import click
+import numpy as np
 from rich.table import Table
 
 from ..arrivals.catalogue import load_catalogue
 from ..datafiles import data_path, read_json
+from ..deciders import gillis_state
 from ..deciders.bandit_state import REMEDY, SHIPPED, read_state
+from ..deciders.gillis_state import ACTIONS, read_gillis_state
 from ..rewards.objective import ARMS, CONTEXTS
 from .common import output, print_json
 
@@ -44,3 +49,38 @@ def inspect_mab(state_file: str, as_json: bool) -> None:
         f"epsilon {state.epsilon:.4f}, rho {state.threshold:.4f} after {state.intervals} intervals; {path}",
         highlight=False, soft_wrap=True,
     )
+
+
+@inspect.command("gillis")
+@click.option("--state", "state_file", default="", help="A trained policy's JSON file.  [default: the shipped one]")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def inspect_gillis(state_file: str, as_json: bool) -> None:
+    """Show what Gillis learned: the value of each action by application, deadline and batch."""
+    path = data_path(state_file, gillis_state.SHIPPED)
+    state = read_gillis_state(path)
+    if as_json:
+        print_json({"file": str(path), "intervals": state.intervals, **state.named()})
+        return
+    table = Table(title="Q: estimated reward (and how often it was tried)", title_justify="left")
+    for column in ("application", "deadline", "images", *ACTIONS, "best"):
+        table.add_column(column, justify="left" if column in ("application", "best") else "right")
+    for a, d, b in np.ndindex(state.values.shape[:-1]):
+        counts = state.counts[a, d, b]
+        if counts.any():
+            values = state.values[a, d, b]
+            table.add_row(
+                state.applications[a], _class(state.deadline_edges, d), _class(state.batch_edges, b),
+                *(f"{value:.3f} ({count})" for value, count in zip(values, counts)), ACTIONS[int(values.argmax())],
+            )
+    output().print(table)
+    output().print(
+        f"epsilon {state.epsilon:.4f} after {state.intervals} intervals; contexts that never came are left out; {path}",
+        highlight=False, soft_wrap=True,
+    )
+
+
+def _class(edges: Sequence[float], index: int) -> str:
+    """The numbers that belong to class `index`: "below 3", "3 to <5", "from 21"."""
+    if index == 0:
+        return f"below {edges[0]:,g}" if edges else "any"
+    return f"from {edges[-1]:,g}" if index == len(edges) else f"{edges[index - 1]:,g} to <{edges[index]:,g}"

@@ -9,9 +9,7 @@ from ..config import BanditSettings
 from ..records import LAYER, Decision, FloatArray, Task, TaskOutcome
 from ..rewards.objective import ARMS, CONTEXTS, bandit_reward, context_of, context_rewards
 from .bandit_state import BanditState, read_state
-from .port import Decider, DeciderSetup
-
-UNTRAINED = "untrained"
+from .port import UNTRAINED, Decider, DeciderSetup
 
 
 class BanditDecider(Decider):
@@ -67,7 +65,8 @@ class BanditDecider(Decider):
                 old = bandit.layer_estimates[one.task.application]
                 bandit.layer_estimates[one.task.application] = weight * one.response_intervals + (1 - weight) * old
         bandit.intervals += 1
-        return bandit_reward(rewards)
+        # without an outcome that is an arm's there may be others, whose mean the placer can learn from
+        return bandit_reward(rewards) if seen.any() else super().learn(outcomes, interval)
 
     def state(self) -> Dict[str, float]:
         return self.bandit.named()

@@ -28,6 +28,7 @@ class PlacementProblem:
     """The fragments C_t to be placed and the state S_t; arrays have shape (n_fragments,), oldest fragment first.
 
     Only fragments whose predecessors have finished are here, so that every placement keeps the precedence chain.
+    ``layer`` and ``semantic`` mark the fragments of such splits; one of a compressed network is neither.
     ``current`` is the host of a placed fragment and WAIT for one in the queue; a placed one may get another host only
     where ``movable``. ``source`` is the host that holds a queued fragment's input, or n_hosts for the broker.
     ``free_ram_mb`` (n_hosts,) is what placements may still take.
@@ -37,6 +38,7 @@ class PlacementProblem:
     snapshot: Snapshot
     fragment_ids: IntArray
     layer: BoolArray
+    semantic: BoolArray
     work_left_mi: FloatArray
     ram_mb: FloatArray
     input_mb: FloatArray

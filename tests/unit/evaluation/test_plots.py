@@ -104,7 +104,7 @@ def test_a_run_in_which_no_task_left_or_without_decider_state_is_drawn_too(resul
 
 
 def test_an_unknown_split_gets_a_colour_of_its_own(result: RunResult) -> None:
-    outcomes = [dataclasses.replace(one, split="compressed") for one in result.outcomes[:5]]
+    outcomes = [dataclasses.replace(one, split="whole") for one in result.outcomes[:5]]
     assert size_of(styled(lambda: plot_deadlines(dataclasses.replace(result, outcomes=outcomes))))[0] == 1200
 
 
