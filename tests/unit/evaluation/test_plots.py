@@ -79,6 +79,7 @@ def test_marks_stay_on_their_side_of_the_deadline(result: RunResult) -> None:
     for axes in plot_deadlines(result).axes[:3]:
         for marks in axes.collections:
             for x, y in np.asarray(marks.get_offsets()):
+                assert axes.get_xlim()[0] <= x <= axes.get_xlim()[1] and axes.get_ylim()[0] <= y <= axes.get_ylim()[1]
                 assert (y > x + 0.5) == (round(y) > round(x))
                 late += y > x + 0.5
     assert late == sum(one.violated for one in result.outcomes)
