@@ -65,11 +65,13 @@ def problem(settings: Settings, fragments: int, generator: np.random.Generator) 
         work_left_mi=generator.uniform(1e5, 3e6, int(placed.sum())),
         movable=np.ones(int(placed.sum()), dtype=bool),
     )
+    layer = generator.random(fragments) < 0.5
     return PlacementProblem(
         cluster=cluster,
         snapshot=snapshot,
         fragment_ids=np.arange(fragments),
-        layer=generator.random(fragments) < 0.5,
+        layer=layer,
+        semantic=~layer,
         task_ids=np.arange(fragments),
         due_s=generator.uniform(300.0, 6000.0, fragments),
         steps_after=np.zeros(fragments, dtype=np.int64),

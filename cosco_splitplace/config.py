@@ -36,7 +36,7 @@ def setting(default: Any, help_text: str) -> Any:
 class RunSettings:
     """Which policy runs, for how long, from which seed."""
 
-    decider: str = setting("mab", "who chooses the split: layer, semantic, random, mab or module:Name")
+    decider: str = setting("mab", "who chooses the split (list deciders), or module:Name")
     placer: str = setting("daso", "who chooses the hosts: random, first-fit, least-loaded, gobi, daso or module:Name")
     intervals: int = setting(100, "scheduling intervals (Gamma, section 6.1: 100)")
     interval_s: float = setting(300.0, "length of an interval in seconds (section 6.1: 300)")
@@ -176,6 +176,38 @@ class BanditSettings:
 
 
 @dataclass(frozen=True)
+class GillisSettings:
+    """The Gillis baseline's Q-learning (section 6.5 names the method only: every number here is our own choice)."""
+
+    deadline_edges: Tuple[float, ...] = setting(
+        (3.0, 5.0, 7.0, 9.0, 12.0, 16.0, 21.0), "deadlines in intervals at which another class of tasks begins"
+    )
+    batch_edges: Tuple[float, ...] = setting((32_000.0, 48_000.0), "images at which another class of batches begins")
+    step_size: float = setting(0.05, "smallest step of the action values; the first steps are larger (a mean)")
+    exploration_decay: float = setting(0.99, "factor on epsilon, which is 1 before training, after every interval")
+    exploration_floor: float = setting(0.02, "epsilon never falls below this: the policy goes on adapting")
+    training_intervals: int = setting(1000, "intervals of training")
+    state_file: str = setting("", "trained policy (JSON); empty: the shipped one; 'untrained': start from nothing")
+
+    def __post_init__(self) -> None:
+        for name in ("deadline_edges", "batch_edges"):
+            edges = getattr(self, name)
+            require(
+                all(low < high for low, high in zip((0, *edges), edges)),
+                f"gillis.{name} is {edges}; give numbers above 0 in ascending order",
+            )
+        for name in ("step_size", "exploration_decay"):
+            require(0 < getattr(self, name) <= 1, f"gillis.{name} is {getattr(self, name)}; give a number in (0, 1]")
+        require(
+            0 <= self.exploration_floor <= 1,
+            f"gillis.exploration_floor is {self.exploration_floor}; give a number in [0, 1]",
+        )
+        require(
+            self.training_intervals >= 1, f"gillis.training_intervals is {self.training_intervals}; give at least 1"
+        )
+
+
+@dataclass(frozen=True)
 class SurrogateSettings:
     """The surrogate of GOBI and DASO and the gradient search through it (section 4.2)."""
 
@@ -253,6 +285,7 @@ class Settings:
     fragments: FragmentSettings = field(default_factory=FragmentSettings)
     engine: EngineSettings = field(default_factory=EngineSettings)
     bandit: BanditSettings = field(default_factory=BanditSettings)
+    gillis: GillisSettings = field(default_factory=GillisSettings)
     surrogate: SurrogateSettings = field(default_factory=SurrogateSettings)
     pair_surrogate: PairSurrogateSettings = field(default_factory=PairSurrogateSettings)
 

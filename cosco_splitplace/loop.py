@@ -208,6 +208,7 @@ class Loop:
             snapshot=snapshot,
             fragment_ids=ids,
             layer=self.table.column("layer", ids),
+            semantic=self.table.column("semantic", ids),
             task_ids=self.table.column("task_id", ids),
             due_s=self.table.column("due_s", ids),
             steps_after=self.table.column("steps_after", ids),

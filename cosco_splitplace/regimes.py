@@ -119,6 +119,11 @@ def trained_dir(regime: str) -> Path:
     return TRAINED / (load_regime(regime).trained if regime else DEFAULT)
 
 
+def trained_file(given: str, regime: str, shipped: str) -> Path:
+    """The file that the user gave, or the one called `shipped` that was trained in `regime`."""
+    return Path(given) if given else trained_dir(regime) / shipped
+
+
 def _known(table: Mapping[str, Any], allowed: Any, what: str, path: Path) -> None:
     require(isinstance(table, dict), f"regime file {path}: {what}: {table!r} is no table", DataFileError)
     unknown = sorted(set(table) - set(allowed))

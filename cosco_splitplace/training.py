@@ -1,4 +1,4 @@
-"""Training by running: the bandit by epsilon-greedy exploration, the surrogates on the traces of such runs."""
+"""Training by running: bandit and Gillis by epsilon-greedy exploration, the surrogates on the traces of such runs."""
 from __future__ import annotations
 
 import math
@@ -10,6 +10,9 @@ from typing import Any, Callable, Dict, Optional, Tuple
 from .config import Settings
 from .deciders.bandit import TrainingBanditDecider
 from .deciders.bandit_state import BanditState
+from .deciders.gillis import GillisDecider
+from .deciders.gillis_state import GillisState
+from .deciders.port import UNTRAINED
 from .placement.port import Placer
 from .placement.set_placer import TracingDasoSetPlacer
 from .placement.set_surrogate import PairSurrogate, save_pair_surrogate
@@ -56,6 +59,21 @@ def train_bandit(settings: Settings, progress: Optional[Progress] = None) -> Tup
     if not isinstance(decider, TrainingBanditDecider):
         raise TypeError(f"a {type(decider).__name__} has no bandit to train")
     return decider.bandit, result
+
+
+def train_gillis(settings: Settings, progress: Optional[Progress] = None) -> Tuple[GillisState, RunResult]:
+    """Run the Gillis baseline from nothing, epsilon = 1, for ``gillis.training_intervals``; as `train_bandit`."""
+    settings = settings.replace(
+        run={"decider": "gillis", "intervals": settings.gillis.training_intervals, "drain_intervals": 0},
+        gillis={"state_file": UNTRAINED},
+    )
+    with limited_threads(1):
+        loop = build_loop(settings)
+        result = run_loop(loop, "gillis training", progress)
+    decider = loop.decider
+    if not isinstance(decider, GillisDecider):
+        raise TypeError(f"a {type(decider).__name__} has no table to train")
+    return decider.table, result
 
 
 def train_placer(kind: str, settings: Settings, folder: Path, progress: Optional[StageProgress] = None) -> Path:

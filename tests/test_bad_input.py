@@ -28,7 +28,7 @@ def refused(call: Call, tmp_path: Path, arguments: Tuple[Any, ...], *parts: str)
     return message
 
 
-DECIDERS = "known: layer, mab, mab-training, random, semantic"
+DECIDERS = "known: compressed, gillis, layer, mab, mab-training, random, semantic"
 PLACERS = "known: daso, first-fit, gobi, least-loaded, random"
 MODELS = "SplitPlace"
 LIGHT = ("--placer", "random", "--decider", "layer")
@@ -42,7 +42,7 @@ NAMES: List[Tuple[Tuple[Any, ...], Tuple[str, ...]]] = [
     (("run", "--scheduler", "HGP"), ("unknown model 'HGP'", "GOBI")),
     (("run", "--scheduler", ""), ("unknown model ''", MODELS)),
     (("run", "--placer", "random", "--decider", "nowhere:Name"), ("decider 'nowhere:Name' can't be imported",
-                                                                  "one of: layer")),
+                                                                  "one of: compressed")),
     (("run", "--placer", "random", "--decider", "math:pi"), ("is a float, not a class or function",)),
     (("run", "--decider", "layer", "--placer", "json:nothing"), ("placer 'json:nothing' can't be imported",)),
     (("run", *LIGHT, "--set", "arrivals.applications=['Mnist']"), ("unknown application 'Mnist'",

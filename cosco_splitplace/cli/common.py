@@ -96,9 +96,12 @@ def policy_options(command: F) -> F:
     options = (
         click.option(
             "--scheduler", metavar="NAME",
-            help="A named model: SplitPlace, M+G, S+G, L+G, R+D, GOBI, DASO ... (see: list models).",
+            help="A named model: SplitPlace, M+G, S+G, L+G, R+D, MC, Gillis, GOBI ... (see: list models).",
         ),
-        click.option("--decider", metavar="NAME", help="layer, semantic, random, mab, or module:Name.  [default: mab]"),
+        click.option(
+            "--decider", metavar="NAME",
+            help="layer, semantic, compressed, random, mab, gillis, or module:Name.  [default: mab]",
+        ),
         click.option(
             "--placer", metavar="NAME",
             help="random, first-fit, least-loaded, gobi, daso, or module:Name.  [default: daso]",

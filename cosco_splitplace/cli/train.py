@@ -2,24 +2,29 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Callable, Optional, Tuple
+from typing import Any, Callable, Optional, Tuple, Union
 
 import click
 
 from ..config import Settings
 from ..datafiles import DATA_DIR
-from ..deciders.bandit_state import SHIPPED
+from ..deciders import bandit_state, gillis_state
+from ..deciders.bandit_state import BanditState
+from ..deciders.gillis_state import GillisState
 from ..evaluation.report import write_report
 from ..evaluation.result_folder import new_result_folder, write_result
 from ..placement.set_surrogate import KIND as PAIR_KIND
 from ..placement.surrogate import cache_dir
+from ..records import RunResult
 from ..regimes import TRAINED, trained_dir
+from ..simulation import Progress
 from ..splitting.applications import train_applications
 from ..training import (
     RATE_PER_HOST,
     SURROGATE_PLACERS,
     TRAINING_SEED,
     train_bandit,
+    train_gillis,
     train_pair_placer,
     train_placer,
     training_origin,
@@ -34,7 +39,7 @@ def _seed(default: int) -> Callable[[F], F]:
 
 @click.group()
 def train() -> None:
-    """Train the parts that are shipped: applications, then placer, then mab.
+    """Train the parts that are shipped: applications, then placer, then mab and gillis.
 
     Without --out, a command replaces what is shipped in the installed package.
     """
@@ -118,28 +123,60 @@ def gobi_command(
     )
 
 
+def _decider_options(placer: str) -> Callable[[F], F]:
+    """The options of the commands that train a decider by running it; `placer` places unless another is named."""
+    def add(command: F) -> F:
+        for option in (
+            click.option("--result", type=click.Path(path_type=Path), help="Folder for the run's data and curves."),
+            click.option("--out", type=click.Path(path_type=Path), help="JSON file.  [default: the shipped one]"),
+            settings_options,
+            _seed(TRAINING_SEED),
+            click.option("--placer", default=placer, show_default=True, help="Who places during training."),
+        ):
+            command = option(command)
+        return command
+    return add
+
+
 @train.command("mab")
-@click.option("--placer", help="Who places during training.  [default: daso]")
-@_seed(TRAINING_SEED)
-@settings_options
-@click.option("--out", type=click.Path(path_type=Path), help="JSON file.  [default: the shipped one]")
-@click.option("--result", type=click.Path(path_type=Path), help="Folder for the training run's data and curves.")
-def mab_command(
-    placer: Optional[str], seed: int, out: Optional[Path], result: Optional[Path], **options: Any
-) -> None:
+@_decider_options("daso")
+def mab_command(**options: Any) -> None:
     """Train the bandit by feedback-based epsilon-greedy exploration (section 6.3): 200 intervals from R = 0.
 
     With --result the run is written like any other; its report shows the training curves (figure 6).
     """
-    settings = build_settings(placer=placer, seed=seed, **options)
+    _train_decider("mab", train_bandit, bandit_state.SHIPPED, **options)
+
+
+@train.command("gillis")
+@_decider_options("gobi")
+def gillis_command(**options: Any) -> None:
+    """Train the Gillis baseline by Q-learning with decaying exploration: 1000 intervals from nothing.
+
+    With --result the run is written like any other; its report shows the training curves.
+    """
+    _train_decider("gillis", train_gillis, gillis_state.SHIPPED, **options)
+
+
+def _train_decider(
+    name: str,
+    train_by_running: Callable[[Settings, Progress], Tuple[Union[BanditState, GillisState], RunResult]],
+    shipped: str,
+    out: Optional[Path],
+    result: Optional[Path],
+    **options: Any,
+) -> None:
+    settings = build_settings(**options)
     prepare_placer(settings, quiet=False)
-    folder = new_result_folder(result, "mab-training") if result is not None else None
+    folder = new_result_folder(result, f"{name}-training") if result is not None else None
     with progress_bar(False) as report:
-        state, run = train_bandit(settings, lambda done, total: report("mab: training intervals", done, total))
-    path = out or trained_dir(settings.run.regime) / SHIPPED
+        state, run = train_by_running(
+            settings, lambda done, total: report(f"{name}: training intervals", done, total)
+        )
+    path = out or trained_dir(settings.run.regime) / shipped
     path.parent.mkdir(parents=True, exist_ok=True)
     state.write(path, training_origin(run.settings))
     if folder is not None:
         write_result(run, folder)
         write_report(run, folder, command_line())
-    output().print(f"wrote {path}; look at it with: cosco-splitplace inspect mab", highlight=False, soft_wrap=True)
+    output().print(f"wrote {path}; look at it with: cosco-splitplace inspect {name}", highlight=False, soft_wrap=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 from ..registry import Registry
 from .bandit import BanditDecider, TrainingBanditDecider
 from .fixed import CompressedDecider, LayerDecider, RandomDecider, SemanticDecider
+from .gillis import GillisDecider
 from .port import Decider, DeciderSetup
 
 DECIDERS: Registry[Decider] = Registry("decider")
@@ -13,5 +14,6 @@ DECIDERS.register("compressed", CompressedDecider, "the pruned network in one co
 DECIDERS.register("random", RandomDecider, "layer or semantic with equal probability")
 DECIDERS.register("mab", BanditDecider, "the paper's bandit: two deadline contexts, UCB, goes on learning")
 DECIDERS.register("mab-training", TrainingBanditDecider, "the same bandit from nothing, feedback epsilon-greedy")
+DECIDERS.register("gillis", GillisDecider, "Q-learning between layer split and compressed network, goes on learning")
 
 __all__ = ["DECIDERS", "Decider", "DeciderSetup"]

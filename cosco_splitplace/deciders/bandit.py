@@ -7,11 +7,10 @@ import numpy as np
 
 from ..config import BanditSettings
 from ..records import LAYER, Decision, FloatArray, Task, TaskOutcome
+from ..regimes import trained_file
 from ..rewards.objective import ARMS, CONTEXTS, bandit_reward, context_of, context_rewards
-from .bandit_state import BanditState, read_state, state_path
-from .port import Decider, DeciderSetup
-
-UNTRAINED = "untrained"
+from .bandit_state import SHIPPED, BanditState, read_state
+from .port import UNTRAINED, Decider, DeciderSetup
 
 
 class BanditDecider(Decider):
@@ -30,9 +29,8 @@ class BanditDecider(Decider):
         if self.settings.state_file == UNTRAINED:
             self.bandit = untrained_state(setup)
         else:
-            self.bandit = read_state(
-                state_path(self.settings.state_file, setup.settings.run.regime), list(setup.applications)
-            )
+            path = trained_file(self.settings.state_file, setup.settings.run.regime, SHIPPED)
+            self.bandit = read_state(path, list(setup.applications))
         self._generator = setup.generator
 
     def decide(self, tasks: Sequence[Task], interval: int) -> List[Decision]:
@@ -69,7 +67,8 @@ class BanditDecider(Decider):
                 old = bandit.layer_estimates[one.task.application]
                 bandit.layer_estimates[one.task.application] = weight * one.response_intervals + (1 - weight) * old
         bandit.intervals += 1
-        return bandit_reward(rewards)
+        # without an outcome that is an arm's there may be others, whose mean the placer can learn from
+        return bandit_reward(rewards) if seen.any() else super().learn(outcomes, interval)
 
     def state(self) -> Dict[str, float]:
         return self.bandit.named()

@@ -13,7 +13,6 @@ from ..datafiles import field as checked
 from ..datafiles import read_json
 from ..errors import ConfigurationError, DataFileError
 from ..records import FloatArray, IntArray
-from ..regimes import trained_dir
 from ..rewards.objective import ARMS, CONTEXTS
 
 REMEDY = "cosco-splitplace train mab"
@@ -56,11 +55,6 @@ class BanditState:
             "intervals": self.intervals,
         }
         path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
-
-
-def state_path(state_file: str, regime: str) -> Path:
-    """The file that the user gave, or the one that was trained in `regime`."""
-    return Path(state_file) if state_file else trained_dir(regime) / SHIPPED
 
 
 def read_state(path: Path, applications: Sequence[str]) -> BanditState:

@@ -11,6 +11,8 @@ from ..arrivals.catalogue import Application
 from ..config import Settings
 from ..records import Decision, Task, TaskOutcome
 
+UNTRAINED = "untrained"  # in place of a state file: start from nothing
+
 
 @dataclass(frozen=True)
 class DeciderSetup:

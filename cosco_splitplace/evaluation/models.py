@@ -95,6 +95,8 @@ for _model in (
     NamedModel("M+G", "mab", "gobi", "bandit decisions, placement that does not see them (MAB+GOBI)", True),
     NamedModel("S+G", "semantic", "gobi", "every task split semantically (Semantic+GOBI)", True),
     NamedModel("L+G", "layer", "gobi", "every task split by layers (Layer+GOBI)", True),
+    NamedModel("MC", "compressed", "gobi", "every task on the pruned network (model compression)", True),
+    NamedModel("Gillis", "gillis", "gobi", "layer split or pruned network, by reinforcement learning (Gillis)", True),
     NamedModel(
         "R+D", "random", "daso", "split drawn at random, decision-aware placement (Random+DASO)", True
     ),

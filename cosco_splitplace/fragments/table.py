@@ -5,12 +5,13 @@ from typing import Any, Dict, Sequence, Tuple
 
 import numpy as np
 
-from ..records import LAYER, Fragment, IntArray
+from ..records import LAYER, SEMANTIC, Fragment, IntArray
 
 UNKNOWN = -2  # where a predecessor that has not finished will leave its output
 ROW = np.dtype(
     [
         ("layer", np.bool_),
+        ("semantic", np.bool_),
         ("work_mi", np.float64),
         ("ram_mb", np.float64),
         ("input_mb", np.float64),
@@ -44,7 +45,7 @@ class FragmentTable:
         after = _after(fragments)
         self._rows[self._count : total] = [
             (
-                one.split == LAYER, one.work_mi, one.ram_mb, one.input_mb,
+                one.split == LAYER, one.split == SEMANTIC, one.work_mi, one.ram_mb, one.input_mb,
                 UNKNOWN if one.depends_on else self._broker, one.task_id, due_s, *after[one.fragment_id],
             )
             for one in fragments

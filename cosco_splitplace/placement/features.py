@@ -67,7 +67,10 @@ def encode(problem: PlacementProblem, settings: Settings, decision_aware: bool) 
     fragments[:n, 2] = problem.input_mb / (cluster.link_mb_s.mean() * interval_s)
     decisions = np.zeros((blocks * slots, DECISION_FEATURES))
     if decision_aware:
-        decisions[np.arange(n), np.where(problem.layer, 0, 1)] = 1.0
+        # One-hot over the paper's two splits. Zeros stand for a compressed network: it is alone, without a chain behind
+        # it or siblings beside it, and the trained surrogates keep their shape.
+        decisions[:n, 0] = problem.layer
+        decisions[:n, 1] = problem.semantic
     constant = np.concatenate(
         [
             np.broadcast_to(hosts.ravel(), (blocks, hosts.size)),

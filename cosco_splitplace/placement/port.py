@@ -28,6 +28,7 @@ class PlacementProblem:
     """The fragments C_t to be placed and the state S_t; arrays have shape (n_fragments,), oldest fragment first.
 
     Only fragments whose predecessors have finished are here, so that every placement keeps the precedence chain.
+    ``layer`` and ``semantic`` mark the fragments of such splits; one of a compressed network is neither.
     ``current`` is the host of a placed fragment and WAIT for one in the queue; a placed one may get another host only
     where ``movable``. ``source`` is the host that holds a queued fragment's input, or n_hosts for the broker.
     ``task_ids`` says which belong together, ``due_s`` when their task's result must be at the broker (in seconds since
@@ -40,6 +41,7 @@ class PlacementProblem:
     snapshot: Snapshot
     fragment_ids: IntArray
     layer: BoolArray
+    semantic: BoolArray
     task_ids: IntArray
     due_s: FloatArray
     steps_after: IntArray

@@ -77,13 +77,17 @@ def made_times(fragment_id: int, placed: float, started: float, finished: float,
 
 
 def made_application(name: str = "A", scale: float = 7.0) -> Application:
-    """Layer split: chain of 3; semantic split: 2 branches. Sizes an image: 10 -> 20 -> 4 -> 1 kB, 10 -> 0.5 kB."""
+    """Layer split: chain of 3; semantic split: 2 branches; compressed: 1 fragment.
+
+    Sizes an image: 10 -> 20 -> 4 -> 1 kB, 10 -> 0.5 kB, 10 -> 1 kB.
+    """
 
     def profile(multiply_adds: int, received: int, put_out: int) -> FragmentProfile:
         return FragmentProfile(multiply_adds, received, put_out, ram_base_mb=200.0, ram_per_image_kb=50.0)
 
     chain = (profile(1000, 10_000, 20_000), profile(2000, 20_000, 4_000), profile(500, 4_000, 1_000))
     branches = (profile(300, 10_000, 500), profile(400, 10_000, 500))
+    pruned = (profile(900, 10_000, 1_000),)
     return Application(
         name=name,
         data_source="made",
@@ -91,6 +95,7 @@ def made_application(name: str = "A", scale: float = 7.0) -> Application:
         splits={
             "layer": SplitProfile("layer", CHAIN, Path("nowhere/layer"), 0.9, chain),
             "semantic": SplitProfile("semantic", BRANCHES, Path("nowhere/semantic"), 0.8, branches),
+            "compressed": SplitProfile("compressed", CHAIN, Path("nowhere/compressed"), 0.85, pruned),
         },
     )
 
@@ -102,11 +107,16 @@ def made_problem(
     free_ram_mb: Sequence[float],
     movable: Optional[Sequence[bool]] = None,
     layer: Optional[Sequence[bool]] = None,
+    semantic: Optional[Sequence[bool]] = None,
 ) -> PlacementProblem:
-    """A problem with hosts idle but for the placed fragments; placed ones come first."""
+    """A problem with hosts idle but for the placed fragments; placed ones come first.
+
+    What is no layer split is a semantic one, unless `semantic` says otherwise.
+    """
     where = np.array(current, dtype=np.int64)
     n, placed = len(where), where != WAIT
     moves = placed if movable is None else np.array(movable, dtype=bool)
+    layers = np.arange(n) % 2 == 0 if layer is None else np.array(layer, dtype=bool)
     counts = np.bincount(where[placed], minlength=cluster.n_hosts)
     free = np.array(free_ram_mb, dtype=float)
     snapshot = Snapshot(
@@ -125,7 +135,8 @@ def made_problem(
         cluster=cluster,
         snapshot=snapshot,
         fragment_ids=np.arange(n),
-        layer=np.arange(n) % 2 == 0 if layer is None else np.array(layer, dtype=bool),
+        layer=layers,
+        semantic=~layers if semantic is None else np.array(semantic, dtype=bool),
         task_ids=np.arange(n),
         due_s=np.full(n, 3000.0),
         steps_after=np.zeros(n, dtype=np.int64),

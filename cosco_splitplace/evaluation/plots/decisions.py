@@ -8,8 +8,10 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ...records import LAYER, IntervalRecord, RunResult
+from ...records import LAYER, SPLITS, IntervalRecord, RunResult
 from . import style
+
+LINES = ("-", "--", ":", "-.")
 
 Series = Dict[str, List[float]]
 _PANELS: Mapping[str, Tuple[str, str]] = {
@@ -127,16 +129,14 @@ def _panels(values: Series, title: str) -> Figure:
 
 
 def _panel(axes: Axes, group: Series) -> None:
+    heads = sorted({name.partition(".")[0] for name in group})  # contexts or applications: a line style each
     for index, (name, series) in enumerate(sorted(group.items())):
         parts = name.split(".")
-        dashed = parts[0] == "low"
-        colour = (
-            style.split_colour(parts[-1], ()) if len(parts) > 1 and parts[-1] in ("layer", "semantic") else ""
-        )
+        colour = style.split_colour(parts[-1], ()) if len(parts) > 1 and parts[-1] in SPLITS else ""
         axes.plot(
             series,
             color=colour or style.CYCLE[index % len(style.CYCLE)],
-            linestyle="--" if dashed else "-",
+            linestyle=LINES[heads.index(parts[0]) % len(LINES)] if colour else "-",
             label=" ".join(parts),
         )
     style.whole_numbers(axes)

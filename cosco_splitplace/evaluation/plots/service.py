@@ -83,6 +83,9 @@ def plot_deadlines(result: RunResult) -> Figure:
         _scatter(panels[0, column], outcomes, splits)
         _shares(panels[1, column], outcomes, splits)
         panels[0, column].set_title(application_label(application, result.data_sources))
+    # after all marks: a limit ends the shared axes' growth, and later panels' marks would fall outside
+    panels[0, 0].set_xlim(left=0)
+    panels[0, 0].set_ylim(bottom=0)
     panels[0, 0].set_ylabel("response (intervals)")
     panels[1, 0].set_ylabel("share of tasks (%)")
     handles, labels = panels[0, 0].get_legend_handles_labels()
@@ -116,8 +119,6 @@ def _scatter(axes: Axes, outcomes: Sequence[TaskOutcome], splits: Sequence[str])
         [0, longest], [0.5, longest + 0.5], color=style.BLACK, linewidth=1.0, linestyle="--", label="deadline"
     )
     axes.set_xlabel("deadline (intervals)")
-    axes.set_xlim(left=0)
-    axes.set_ylim(bottom=0)
     style.whole_numbers(axes, "xy")
 
 

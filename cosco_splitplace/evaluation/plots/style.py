@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from ...records import LAYER, SEMANTIC, FloatArray
+from ...records import COMPRESSED, LAYER, SEMANTIC, FloatArray
 
 # Okabe and Ito's palette (2008), made to be told apart with any colour vision
 BLACK, ORANGE, SKY, GREEN = "#000000", "#E69F00", "#56B4E9", "#009E73"
@@ -23,8 +23,8 @@ MARKERS: Sequence[str] = ("o", "^", "s", "D", "v", "P", "X", "*")
 WIDTH_IN = 8.0
 DPI = 150
 
-_SPLIT_COLOURS = {LAYER: BLUE, SEMANTIC: ORANGE}
-_SPLIT_MARKERS = {LAYER: "o", SEMANTIC: "^"}
+_SPLIT_COLOURS = {LAYER: BLUE, SEMANTIC: ORANGE, COMPRESSED: GREEN}
+_SPLIT_MARKERS = {LAYER: "o", SEMANTIC: "^", COMPRESSED: "s"}
 
 # Every setting that the plots depend on, so that a user's own (or COSCO's text.usetex) does not change them.
 _STYLE: Any = {
@@ -78,19 +78,19 @@ def styled(draw: Callable[[], Figure]) -> bytes:
 
 
 def split_colour(split: str, splits: Sequence[str]) -> str:
-    """The colour of a split: fixed for layer and semantic, else by its place among `splits`."""
+    """The colour of a split: fixed for those of the paper, else by its place among `splits`."""
     others = [one for one in splits if one not in _SPLIT_COLOURS]
-    return _SPLIT_COLOURS.get(split) or CYCLE[2 + others.index(split) % (len(CYCLE) - 2)]
+    return _SPLIT_COLOURS.get(split) or CYCLE[3 + others.index(split) % (len(CYCLE) - 3)]
 
 
 def split_marker(split: str, splits: Sequence[str]) -> str:
     """The marker of a split, so that it is told apart without colour too."""
     others = [one for one in splits if one not in _SPLIT_MARKERS]
-    return _SPLIT_MARKERS.get(split) or MARKERS[2 + others.index(split) % (len(MARKERS) - 2)]
+    return _SPLIT_MARKERS.get(split) or MARKERS[3 + others.index(split) % (len(MARKERS) - 3)]
 
 
 def ordered_splits(splits: Sequence[str]) -> List[str]:
-    """The distinct `splits`, layer and semantic first."""
+    """The distinct `splits`, those of the paper first."""
     return sorted(
         set(splits), key=lambda one: (list(_SPLIT_COLOURS).index(one) if one in _SPLIT_COLOURS else 9, one)
     )

@@ -60,7 +60,8 @@ def test_compare_prints_mean_and_spread(call: Call, tmp_path: Path) -> None:
 def test_list_shows_everything_there_is(call: Call) -> None:
     code, out, _ = call("list")
     assert code == 0
-    for name in [*DECIDERS, *PLACERS, "SplitPlace", "M+G", "S+G", "L+G", "R+D", "MNIST", "FashionMNIST", "CIFAR100"]:
+    models = ["SplitPlace", "M+G", "S+G", "L+G", "R+D", "MC", "Gillis"]
+    for name in [*DECIDERS, *PLACERS, *models, "MNIST", "FashionMNIST", "CIFAR100"]:
         assert name in out, name
     code, out, _ = call("list", "--json")
     assert [one["name"] for one in json.loads(out)["deciders"]] == list(DECIDERS)
@@ -79,6 +80,28 @@ def test_inspect_shows_the_bandit(call: Call) -> None:
     found = json.loads(out)
     assert found["intervals"] == 200 and found["R.MNIST"] > 0 and 0 < found["epsilon"] <= 1
     assert {"Q.high.layer", "N.low.semantic", "rho"} <= set(found)
+
+
+def test_inspect_shows_gillis(call: Call) -> None:
+    code, out, _ = call("inspect", "gillis")
+    assert code == 0
+    for shown in ("MNIST", "CIFAR100", "below 3", "5 to <7", "from 48,000", "layer", "compressed", "gillis.json"):
+        assert shown in out, shown
+    found = json.loads(call("inspect", "gillis", "--json")[1])
+    assert found["intervals"] == 1000 and 0 < found["epsilon"] < 1 and 0 < found["Q.MNIST.compressed"] <= 1
+
+
+def test_gillis_is_trained_and_used(call: Call, tmp_path: Path) -> None:
+    small = ("--hosts", 8, "--rate", 1, "--placer", "least-loaded", "--seed", 3)
+    for name in ("a.json", "b.json"):
+        code, out, err = call("train", "gillis", *small, "--set", "gillis.training_intervals=6", "--out", name)
+        assert code == 0 and name in out and "inspect gillis" in out, err
+    assert (tmp_path / "a.json").read_bytes() == (tmp_path / "b.json").read_bytes()
+    state = json.loads((tmp_path / "a.json").read_text())
+    assert state["intervals"] == 6 and state["origin"]["seed"] == 3
+    code, out, err = call("run", "--decider", "gillis", *small, "--intervals", 3, "--set", "gillis.state_file=a.json",
+                          "--no-report", "--json")  # fmt: skip
+    assert code == 0, err
 
 
 def test_split_writes_an_artifact_that_loads(call: Call, tmp_path: Path) -> None:
@@ -127,8 +150,8 @@ def test_progress_and_notes_go_to_standard_error(call: Call) -> None:
 
 
 @pytest.mark.parametrize(
-    "command", [(), ("run",), ("compare",), ("split",), ("train",), ("train", "mab"), ("inspect",), ("list",),
-                ("mobility", "make")],
+    "command", [(), ("run",), ("compare",), ("split",), ("train",), ("train", "mab"), ("train", "gillis"),
+                ("inspect",), ("list",), ("mobility", "make")],
 )  # fmt: skip
 def test_every_command_helps(call: Call, command: Tuple[str, ...]) -> None:
     code, out, _ = call(*command, "--help")

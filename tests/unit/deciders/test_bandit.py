@@ -61,6 +61,13 @@ class TestLearning:
         assert bandit.state() == before
         assert bandit.bandit.intervals == 1
 
+    def test_outcomes_that_are_no_arms_give_the_placer_their_mean(self) -> None:
+        bandit = decider()
+        others = [left("compressed", 8, 0.9), left("compressed", 2, 0.5)]
+        assert bandit.learn(others, 0) == pytest.approx(0.7)
+        assert (bandit.bandit.rewards == 0).all()
+        assert bandit.learn([*others, left("layer", 8, 0.3)], 1) == pytest.approx(0.3)
+
 
 class TestUcb:
     def ready(self, **bandit: Any) -> BanditDecider:

@@ -8,9 +8,9 @@ from typing import Any, Dict
 import numpy as np
 import pytest
 
-from cosco_splitplace.deciders.bandit_state import BanditState, read_state, state_path
+from cosco_splitplace.deciders.bandit_state import SHIPPED, BanditState, read_state
 from cosco_splitplace.errors import ConfigurationError, DataFileError
-from cosco_splitplace.regimes import regime_names
+from cosco_splitplace.regimes import regime_names, trained_file
 
 
 def written(folder: Path, **changes: Any) -> Path:
@@ -93,7 +93,7 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("regime", ["", *regime_names()])
 def test_the_shipped_state_has_tried_every_arm(regime: str) -> None:
-    state = read_state(state_path("", regime), ["MNIST", "FashionMNIST", "CIFAR100"])
+    state = read_state(trained_file("", regime, SHIPPED), ["MNIST", "FashionMNIST", "CIFAR100"])
     assert state.intervals == 200
     assert state.counts.min() > 0
     assert min(state.layer_estimates.values()) > 0

@@ -21,7 +21,7 @@ def setup(**splits: object) -> DeciderSetup:
     return DeciderSetup(Settings(), {"A": made}, np.random.default_rng(0))
 
 
-@pytest.mark.parametrize("name", ["layer", "semantic"])
+@pytest.mark.parametrize("name", ["layer", "semantic", "compressed"])
 def test_always_the_same(name: str) -> None:
     assert {one.split for one in DECIDERS.get(name)(setup()).decide(TASKS, 0)} == {name}
 

@@ -18,6 +18,7 @@ from cosco_splitplace.evaluation.models import (
     [
         ("SplitPlace", "mab", "daso"), ("M+D", "mab", "daso"), ("M+G", "mab", "gobi"), ("S+G", "semantic", "gobi"),
         ("L+G", "layer", "gobi"), ("R+D", "random", "daso"), ("GOBI", "mab", "gobi"), ("DASO", "mab", "daso"),
+        ("MC", "compressed", "gobi"), ("Gillis", "gillis", "gobi"),
         ("least-loaded", "mab", "least-loaded"), ("first-fit", "mab", "first-fit"), ("random", "mab", "random"),
     ],
 )  # fmt: skip
@@ -32,7 +33,7 @@ def test_an_unknown_name_lists_the_known_ones() -> None:
         named_model("X+G")
 
 
-@pytest.mark.parametrize("name", ["X+G", "Gillis", "mab+", "+gobi", "M+H"])
+@pytest.mark.parametrize("name", ["X+G", "Gilles", "mab+", "+gobi", "M+H"])
 def test_what_is_neither_name_nor_pair_is_refused(name: str) -> None:
     with pytest.raises(UnknownNameError):
         resolve_model(name)

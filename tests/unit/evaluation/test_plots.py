@@ -79,6 +79,7 @@ def test_marks_stay_on_their_side_of_the_deadline(result: RunResult) -> None:
     for axes in plot_deadlines(result).axes[:3]:
         for marks in axes.collections:
             for x, y in np.asarray(marks.get_offsets()):
+                assert axes.get_xlim()[0] <= x <= axes.get_xlim()[1] and axes.get_ylim()[0] <= y <= axes.get_ylim()[1]
                 assert (y > x + 0.5) == (round(y) > round(x))
                 late += y > x + 0.5
     assert late == sum(one.violated for one in result.outcomes)
@@ -104,7 +105,7 @@ def test_a_run_in_which_no_task_left_or_without_decider_state_is_drawn_too(resul
 
 
 def test_an_unknown_split_gets_a_colour_of_its_own(result: RunResult) -> None:
-    outcomes = [dataclasses.replace(one, split="compressed") for one in result.outcomes[:5]]
+    outcomes = [dataclasses.replace(one, split="whole") for one in result.outcomes[:5]]
     assert size_of(styled(lambda: plot_deadlines(dataclasses.replace(result, outcomes=outcomes))))[0] == 1200
 
 

@@ -53,6 +53,12 @@ def test_encode_by_hand() -> None:
     assert torch.equal(blind.constant[0, :-4], encoding.constant[0, :-4])
 
 
+def test_a_compressed_network_is_neither_decision() -> None:
+    problem = made_problem(made_cluster(3), [WAIT] * 3, [1] * 3, [1] * 3, [False] * 3, [True, False, False],
+                           [False, False, True])  # fmt: skip
+    assert encode(problem, SETTINGS, decision_aware=True).constant[0, -6:].tolist() == [1, 0, 0, 0, 0, 1]
+
+
 def test_more_fragments_than_hosts_make_blocks() -> None:
     cluster = made_cluster(2, cores=4.0)
     problem = made_problem(cluster, [0, 0, 1, WAIT, 1], [100] * 5, [900, 900], layer=[True, True, True, False, False])

@@ -233,6 +233,6 @@ class TestFineTuning:
         found = set()
         for layer in ([True] * 3, [False] * 3):
             placer = GobiPlacer(PlacerSetup(settings, made_cluster(HOSTS), np.random.default_rng(0)))
-            hosts = placer.place(replace(self.problem, layer=np.array(layer)))
+            hosts = placer.place(replace(self.problem, layer=np.array(layer), semantic=~np.array(layer)))
             found.add((tuple(hosts.tolist()), placer.state()["predicted"]))
         assert len(found) == 1
