@@ -29,7 +29,7 @@ def refused(call: Call, tmp_path: Path, arguments: Tuple[Any, ...], *parts: str)
 
 
 DECIDERS = "known: compressed, gillis, layer, mab, mab-training, random, semantic"
-PLACERS = "known: daso, first-fit, gobi, least-loaded, random"
+PLACERS = "known: daso, daso-set, first-fit, gobi, least-loaded, random"
 MODELS = "SplitPlace"
 LIGHT = ("--placer", "random", "--decider", "layer")
 
@@ -89,7 +89,7 @@ NUMBERS: List[Tuple[Tuple[Any, ...], Tuple[str, ...]]] = [
     (("--intervals", "1.5"), ("1.5",)),
     (("--seed", "-1"), ("run.seed is -1",)),
     (("--set", "run.interval_s=0"), ("run.interval_s is 0.0; give a positive number of seconds",)),
-    (("--set", "arrivals.deadline_scale=0"), ("deadlines would be 0; give a positive factor",)),
+    (("--set", "arrivals.deadline_scale=0"), ("arrivals.deadline_scale is 0.0; give a positive factor",)),
     (("--set", "arrivals.deadline_scale=inf"), ("finite",)),
     (("--set", "arrivals.batch_min=0"), ("arrivals.batch_min is 0; give at least 1 image",)),
     (("--set", "arrivals.batch_max=10"), ("arrivals.batch_max (10) is below arrivals.batch_min (16000)",)),
@@ -159,7 +159,7 @@ def test_missing_and_damaged_artifacts(call: Call, tmp_path: Path) -> None:
     ("text", "parts"),
     [
         ("[run", ("mine.toml", "can't be read")),
-        ("[run]\nspeed = 3\n", ("mine.toml: [run]: unknown key 'speed'", "known: decider, interval_s, intervals")),
+        ("[run]\nspeed = 3\n", ("mine.toml: [run]: unknown key 'speed'", "known: decider, drain_intervals, ")),
         ("[world]\n", ("mine.toml: unknown table 'world'", "known: arrivals")),
         ("[run]\nregime = 'calm'\n", ("unknown regime 'calm'", "contended", "slack", "tight-ram")),
         ("run = 3\n", ("mine.toml: [run] must be a table, not 3",)),

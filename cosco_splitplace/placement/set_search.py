@@ -32,6 +32,7 @@ from .port import WAIT
 TIME_FEATURES = 6
 MEETING_FEATURES = 3
 HIDDEN = 16
+TIE = 1e-9  # urgencies that differ by less are the same, whatever the order of the sums
 CANDIDATES = 8  # hosts whose objective is evaluated for each fragment (our own choice)
 SMALLEST = 1e-4  # intervals; no time is shorter, so that logarithms exist
 FARTHEST = 3.0  # a correction of a time is at most a factor e^3
@@ -266,7 +267,8 @@ def search(
             now = worth(w, f, i, own, now_kernel, best_now - now_kernel, load, 0.0, price)
             urgency[a] = now - waiting[a]
             pressing[a] = max(urgency[a], 0.0) / max(1.0 + best_later - best_now, 0.1)
-    order = np.argsort(-urgency)
+    order = np.argsort(-f.work[queue], kind="mergesort")  # among equally urgent ones the largest first
+    order = order[np.argsort(-np.floor(urgency[order] / TIE + 0.5), kind="mergesort")]
 
     chosen, score = np.empty(CANDIDATES, np.int64), np.empty(CANDIDATES)
     for _ in range(sweeps):

@@ -82,6 +82,7 @@ IMPOSSIBLE: Dict[str, Any] = {
     "run.intervals": (0, -1),
     "run.interval_s": (0.0, -300.0, float("nan"), float("inf")),
     "run.seed": (-1,),
+    "run.drain_intervals": (-1,),
     "cluster.hosts": (0, -5),
     "arrivals.rate": (-0.1, float("nan"), float("inf")),
     "arrivals.batch_min": (0, 70_000),
@@ -89,6 +90,10 @@ IMPOSSIBLE: Dict[str, Any] = {
     "arrivals.deadline_scale": (0.0, -1.0, float("nan"), float("inf")),
     "arrivals.sample_images": (0,),
     "fragments.instructions_per_multiply_add": (0.0, -1.0, float("nan"), float("inf")),
+    "fragments.semantic_work": (0.0, -1.0, float("nan")),
+    "fragments.compressed_work": (0.0, -1.0, float("nan")),
+    "fragments.layer_ram_extra_mb": (-1.0, float("nan")),
+    "fragments.layer_ram_mb_per_mmac": (-1.0, float("inf")),
     "fragments.micro_batch_images": (0,),
     "fragments.cores": (0.0, -2.0, float("nan")),
     "engine.ram_overcommit": (0.0, -1.0, float("nan")),
@@ -116,6 +121,10 @@ IMPOSSIBLE: Dict[str, Any] = {
     "surrogate.search_tolerance": (0.0, float("nan")),
     "surrogate.trace_intervals": (0,),
     "surrogate.epochs": (0,),
+    "pair_surrogate.time_price": (-0.1, float("nan"), float("inf")),
+    "pair_surrogate.sweeps": (0,),
+    "pair_surrogate.trace_intervals": (0,),
+    "pair_surrogate.epochs": (0,),
 }
 
 

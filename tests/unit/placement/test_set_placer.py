@@ -87,10 +87,12 @@ def test_the_order_of_fragments_and_hosts_means_nothing() -> None:
     made = replace(
         made, work_left_mi=made.work_left_mi * draw.uniform(0.2, 2.0, 9), due_s=draw.uniform(600.0, 6000.0, 9)
     )
+    links = replace(made.snapshot, bandwidth_mb_s=draw.uniform(5.0, 10.0, 10))  # no two hosts are as good as each other
+    made = replace(made, snapshot=links)
     hosts = placer(cluster).place(made)
     order = np.r_[0:3, 3 + draw.permutation(6)]
-    columns = ("layer", "task_ids", "due_s", "steps_after", "work_after_mi", "work_left_mi", "ram_mb", "input_mb",
-               "source", "current", "movable")  # fmt: skip
+    columns = ("layer", "semantic", "task_ids", "due_s", "steps_after", "work_after_mi", "work_left_mi", "ram_mb",
+               "input_mb", "source", "current", "movable")  # fmt: skip
     turned = replace(made, **{name: getattr(made, name)[order] for name in columns})
     assert placer(cluster).place(turned).tolist() == hosts[order].tolist()
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from made_parts import made_outcome, made_task
 
 from cosco_splitplace.records import RunResult
-from cosco_splitplace.rewards.metrics import METRICS, jain_fairness, metric, run_metrics, task_reward
+from cosco_splitplace.rewards.metrics import METRICS, drained_metrics, jain_fairness, metric, run_metrics, task_reward
 
 EXPECTED: Dict[str, float] = {
     "energy_mwh": 0.0045,
@@ -34,6 +34,12 @@ EXPECTED: Dict[str, float] = {
     "tasks": 3.0,
     "finished": 2.0,
     "unfinished": 1.0,
+    "drained_reward": (0.45 + 0.9) / 3,  # the third never ended
+    "drained_violations": 2 / 3,
+    "drained_accuracy": 0.85,
+    "drained_response_intervals": 4.0,
+    "drained_wait_intervals": 0.5,
+    "drained_unfinished": 1.0,
 }
 
 
@@ -48,7 +54,9 @@ def measured(**changes: Any) -> Dict[str, float]:
         outcomes=outcomes, decisions=["layer", "semantic", "layer"], host_utilisation=np.array([0.2, 0.6]),
         energy_wh=4500.0, cost_usd=12.0, interval_s=300.0, scheduling_s=0.25, migrations=4,
     )
-    return run_metrics(**{**values, **changes})
+    values.update(changes)
+    drained = drained_metrics(values["outcomes"], len(values["decisions"]), values["interval_s"])
+    return {**run_metrics(**values), **drained}
 
 
 @pytest.mark.parametrize("name", EXPECTED)
@@ -68,8 +76,10 @@ def test_a_run_in_which_no_task_left() -> None:
     empty = {name for name, value in values.items() if math.isnan(value)}
     assert empty == {
         "wait_intervals", "response_intervals", "violations", "accuracy", "reward", "cost_per_task_usd",
-        "execution_intervals", "response_s", "transfer_s", "compute_s", "migration_s",
+        "execution_intervals", "response_s", "transfer_s", "compute_s", "migration_s", "drained_accuracy",
+        "drained_response_intervals", "drained_wait_intervals",
     }  # fmt: skip
+    assert (values["drained_reward"], values["drained_violations"], values["drained_unfinished"]) == (0, 1, 3)
     assert (values["finished"], values["unfinished"], values["cost_usd"]) == (0, 3, 12)
     assert math.isnan(measured(outcomes=[], decisions=[])["layer_fraction"])
 
