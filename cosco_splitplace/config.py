@@ -208,6 +208,27 @@ class GillisSettings:
 
 
 @dataclass(frozen=True)
+class DeadlineSettings:
+    """The decider by expected reward (ours; nothing of it is in the paper)."""
+
+    splits: Tuple[str, ...] = setting(("layer", "semantic"), "the splits between which it chooses")
+    forgetting: float = setting(0.002, "share of what is known of a split that is forgotten with each of its outcomes")
+    training_intervals: int = setting(400, "intervals of training")
+    state_file: str = setting("", "trained belief (JSON); empty: the shipped one; 'untrained': start from nothing")
+
+    def __post_init__(self) -> None:
+        require(
+            len(self.splits) >= 1 and len(set(self.splits)) == len(self.splits),
+            f"deadline.splits is {self.splits}; give at least one, each once",
+        )
+        require(0 <= self.forgetting < 1, f"deadline.forgetting is {self.forgetting}; give a number in [0, 1)")
+        require(
+            self.training_intervals >= 1,
+            f"deadline.training_intervals is {self.training_intervals}; give at least 1",
+        )
+
+
+@dataclass(frozen=True)
 class SurrogateSettings:
     """The surrogate of GOBI and DASO and the gradient search through it (section 4.2)."""
 
@@ -286,6 +307,7 @@ class Settings:
     engine: EngineSettings = field(default_factory=EngineSettings)
     bandit: BanditSettings = field(default_factory=BanditSettings)
     gillis: GillisSettings = field(default_factory=GillisSettings)
+    deadline: DeadlineSettings = field(default_factory=DeadlineSettings)
     surrogate: SurrogateSettings = field(default_factory=SurrogateSettings)
     pair_surrogate: PairSurrogateSettings = field(default_factory=PairSurrogateSettings)
 

@@ -6,6 +6,7 @@ just past the last host.
 """
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Mapping, Optional, Sequence, Tuple
 
@@ -42,10 +43,14 @@ class Task:
 
 @dataclass(frozen=True)
 class Decision:
-    """A decider's choice for one task: the name of the split and, for people, why."""
+    """A decider's choice for one task: the name of the split and, for people, why.
+
+    ``p_deadline`` is the probability of keeping the deadline that it was chosen by; NaN where a decider estimates none.
+    """
 
     split: str
     reason: str
+    p_deadline: float = math.nan
 
 
 @dataclass(frozen=True)

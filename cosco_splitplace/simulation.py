@@ -66,7 +66,7 @@ def build_loop(
         cluster=cluster,
         applications=applications,
         arrivals=PoissonArrivals(settings.arrivals, applications, arrivals),
-        decider=decider(DeciderSetup(settings, applications, decisions)),
+        decider=decider(DeciderSetup(settings, applications, cluster, decisions)),
         placer=placer(PlacerSetup(settings, cluster, placements)),
         backend=backend or _simulated(settings, cluster),
         accuracy=SampledAccuracy(applications, settings.arrivals.sample_images),

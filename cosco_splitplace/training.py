@@ -1,4 +1,4 @@
-"""Training by running: bandit and Gillis by epsilon-greedy exploration, the surrogates on the traces of such runs."""
+"""Training by running: the deciders by exploration, the surrogates on the execution traces of such runs."""
 from __future__ import annotations
 
 import math
@@ -10,6 +10,8 @@ from typing import Any, Callable, Dict, Optional, Tuple
 from .config import Settings
 from .deciders.bandit import TrainingBanditDecider
 from .deciders.bandit_state import BanditState
+from .deciders.deadline import TrainingDeadlineDecider
+from .deciders.deadline_state import DeadlineState
 from .deciders.gillis import GillisDecider
 from .deciders.gillis_state import GillisState
 from .deciders.port import UNTRAINED
@@ -74,6 +76,23 @@ def train_gillis(settings: Settings, progress: Optional[Progress] = None) -> Tup
     if not isinstance(decider, GillisDecider):
         raise TypeError(f"a {type(decider).__name__} has no table to train")
     return decider.table, result
+
+
+def train_deadline(settings: Settings, progress: Optional[Progress] = None) -> Tuple[DeadlineState, RunResult]:
+    """Run the deadline decider from nothing, by Thompson sampling, for ``deadline.training_intervals``; as
+    `train_bandit`."""
+    settings = settings.replace(
+        run={
+            "decider": "deadline-training", "intervals": settings.deadline.training_intervals, "drain_intervals": 0,
+        },
+    )
+    with limited_threads(1):
+        loop = build_loop(settings)
+        result = run_loop(loop, "deadline training", progress)
+    decider = loop.decider
+    if not isinstance(decider, TrainingDeadlineDecider):
+        raise TypeError(f"a {type(decider).__name__} has no belief to train")
+    return decider.belief, result
 
 
 def train_placer(kind: str, settings: Settings, folder: Path, progress: Optional[StageProgress] = None) -> Path:

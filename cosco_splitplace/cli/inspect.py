@@ -9,9 +9,11 @@ from rich.table import Table
 
 from ..arrivals.catalogue import load_catalogue
 from ..datafiles import read_json
-from ..deciders import bandit_state, gillis_state
+from ..deciders import bandit_state, deadline_state, gillis_state
 from ..deciders.bandit_state import read_state
+from ..deciders.deadline_state import read_deadline_state
 from ..deciders.gillis_state import ACTIONS, read_gillis_state
+from ..deciders.outlook import FEATURES
 from ..regimes import DEFAULT, trained_file
 from ..rewards.objective import ARMS, CONTEXTS
 from .common import output, print_json
@@ -80,6 +82,29 @@ def inspect_gillis(state_file: str, regime: str, as_json: bool) -> None:
         f"epsilon {state.epsilon:.4f} after {state.intervals} intervals; contexts that never came are left out; {path}",
         highlight=False, soft_wrap=True,
     )
+
+
+@inspect.command("deadline")
+@click.option("--state", "state_file", default="", help="A trained belief's JSON file.  [default: the regime's]")
+@click.option("--regime", default=DEFAULT, show_default=True, help="Whose shipped belief.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def inspect_deadline(state_file: str, regime: str, as_json: bool) -> None:
+    """Show what the deadline decider believes: how the odds of keeping a deadline depend on what it sees."""
+    path = trained_file(state_file, regime, deadline_state.SHIPPED)
+    state = read_deadline_state(path)
+    if as_json:
+        print_json({"file": str(path), **state.named()})
+        return
+    table = Table(title="log-odds of keeping the deadline: weight (standard deviation)", title_justify="left")
+    table.add_column("feature")
+    for split, count in state.outcomes.items():
+        table.add_column(f"{split}, {count:,} outcomes", justify="right")
+    for i, name in enumerate(FEATURES):
+        table.add_row(
+            name, *(f"{one.mean[i]:.2f} ({one.covariance[i, i] ** 0.5:.2f})" for one in state.beliefs.values())
+        )
+    output().print(table)
+    output().print(path, highlight=False, soft_wrap=True)
 
 
 def _class(edges: Sequence[float], index: int) -> str:

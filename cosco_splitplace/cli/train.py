@@ -8,8 +8,9 @@ import click
 
 from ..config import Settings
 from ..datafiles import DATA_DIR
-from ..deciders import bandit_state, gillis_state
+from ..deciders import bandit_state, deadline_state, gillis_state
 from ..deciders.bandit_state import BanditState
+from ..deciders.deadline_state import DeadlineState
 from ..deciders.gillis_state import GillisState
 from ..evaluation.report import write_report
 from ..evaluation.result_folder import new_result_folder, write_result
@@ -24,6 +25,7 @@ from ..training import (
     SURROGATE_PLACERS,
     TRAINING_SEED,
     train_bandit,
+    train_deadline,
     train_gillis,
     train_pair_placer,
     train_placer,
@@ -39,7 +41,7 @@ def _seed(default: int) -> Callable[[F], F]:
 
 @click.group()
 def train() -> None:
-    """Train the parts that are shipped: applications, then placer, then mab and gillis.
+    """Train the parts that are shipped: applications, then placer, then mab, gillis, deadline.
 
     Without --out, a command replaces what is shipped in the installed package.
     """
@@ -158,9 +160,19 @@ def gillis_command(**options: Any) -> None:
     _train_decider("gillis", train_gillis, gillis_state.SHIPPED, **options)
 
 
+@train.command("deadline")
+@_decider_options("daso-set")
+def deadline_command(**options: Any) -> None:
+    """Train our own decider by Thompson sampling: 400 intervals from nothing.
+
+    With --result the run is written like any other; its report shows the reliability of the predictions.
+    """
+    _train_decider("deadline", train_deadline, deadline_state.SHIPPED, **options)
+
+
 def _train_decider(
     name: str,
-    train_by_running: Callable[[Settings, Progress], Tuple[Union[BanditState, GillisState], RunResult]],
+    train_by_running: Callable[[Settings, Progress], Tuple[Union[BanditState, DeadlineState, GillisState], RunResult]],
     shipped: str,
     out: Optional[Path],
     result: Optional[Path],

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 from ..registry import Registry
 from .bandit import BanditDecider, TrainingBanditDecider
+from .deadline import DeadlineDecider, TrainingDeadlineDecider
 from .fixed import CompressedDecider, LayerDecider, RandomDecider, SemanticDecider
 from .gillis import GillisDecider
 from .port import Decider, DeciderSetup
@@ -15,5 +16,7 @@ DECIDERS.register("random", RandomDecider, "layer or semantic with equal probabi
 DECIDERS.register("mab", BanditDecider, "the paper's bandit: two deadline contexts, UCB, goes on learning")
 DECIDERS.register("mab-training", TrainingBanditDecider, "the same bandit from nothing, feedback epsilon-greedy")
 DECIDERS.register("gillis", GillisDecider, "Q-learning between layer split and compressed network, goes on learning")
+DECIDERS.register("deadline", DeadlineDecider, "ours: the best expected reward, by a learned P(deadline kept)")
+DECIDERS.register("deadline-training", TrainingDeadlineDecider, "the same decider from nothing, Thompson sampling")
 
 __all__ = ["DECIDERS", "Decider", "DeciderSetup"]

@@ -1,6 +1,7 @@
 """The multi-armed bandit of section 4.1: two contexts, two arms, equations 2 to 9."""
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Dict, List, Sequence
 
 import numpy as np
@@ -78,11 +79,8 @@ class TrainingBanditDecider(BanditDecider):
     """The same bandit while it is trained: feedback-based epsilon-greedy exploration (eq. 6 to 8), from nothing."""
 
     def __init__(self, setup: DeciderSetup) -> None:
-        super().__init__(
-            DeciderSetup(
-                setup.settings.replace(bandit={"state_file": UNTRAINED}), setup.applications, setup.generator
-            )
-        )
+        untrained = setup.settings.replace(bandit={"state_file": UNTRAINED})
+        super().__init__(replace(setup, settings=untrained))
 
     def _scores(self, context: int) -> FloatArray:
         """Both arms' estimates, or with probability epsilon a random ranking (eq. 6)."""

@@ -8,6 +8,7 @@ from typing import Dict, List, Mapping, Sequence
 import numpy as np
 
 from ..arrivals.catalogue import Application
+from ..cluster import Cluster
 from ..config import Settings
 from ..records import Decision, Task, TaskOutcome
 
@@ -20,6 +21,7 @@ class DeciderSetup:
 
     settings: Settings
     applications: Mapping[str, Application]
+    cluster: Cluster
     generator: np.random.Generator
 
 

@@ -91,6 +91,7 @@ for _model in (
     NamedModel(
         "SplitPlace", "mab", "daso", "the paper's model: bandit decisions, decision-aware placement", True
     ),
+    NamedModel("SplitPlace+", "deadline", "daso-set", "ours: decisions by expected reward, placement by daso-set"),
     NamedModel("M+D", "mab", "daso", "SplitPlace under its ablation name (MAB+DASO)", True),
     NamedModel("M+G", "mab", "gobi", "bandit decisions, placement that does not see them (MAB+GOBI)", True),
     NamedModel("S+G", "semantic", "gobi", "every task split semantically (Semantic+GOBI)", True),

@@ -9,15 +9,17 @@ import pytest
 from made_parts import made_outcome, made_task
 
 from cosco_splitplace.arrivals.catalogue import load_catalogue
+from cosco_splitplace.cluster import load_cluster
 from cosco_splitplace.config import Settings
 from cosco_splitplace.deciders import DECIDERS, Decider, DeciderSetup
 from cosco_splitplace.records import Decision, Task, TaskOutcome
 
+CLUSTER = load_cluster(Settings().cluster)
 APPLICATIONS = load_catalogue()
 
 
 def build(name: str, seed: int = 3) -> Decider:
-    return DECIDERS.get(name)(DeciderSetup(Settings(), APPLICATIONS, np.random.default_rng(seed)))
+    return DECIDERS.get(name)(DeciderSetup(Settings(), APPLICATIONS, CLUSTER, np.random.default_rng(seed)))
 
 
 def tasks(count: int, seed: int = 0) -> List[Task]:

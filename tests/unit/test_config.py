@@ -70,7 +70,7 @@ def test_wrong_types(table: str, key: str, value: Any, message: str) -> None:
 
 
 def test_unknown_tables_and_keys_are_named_with_the_known_ones() -> None:
-    with pytest.raises(ConfigurationError, match="unknown table 'runs'; known: arrivals, bandit, cluster, engine, "):
+    with pytest.raises(ConfigurationError, match="unknown table 'runs'; known: arrivals, bandit, cluster, deadline, "):
         Settings.from_mapping({"runs": {}})
     with pytest.raises(ConfigurationError, match=r"\[cluster\]: unknown key 'host', 'size'; known: hosts, hosts_file"):
         Settings.from_mapping({"cluster": {"size": 3, "host": 4}})
@@ -110,6 +110,9 @@ IMPOSSIBLE: Dict[str, Any] = {
     "gillis.exploration_decay": (0.0, 1.1),
     "gillis.exploration_floor": (-0.1, 1.1, float("nan")),
     "gillis.training_intervals": (0,),
+    "deadline.splits": ((), ("layer", "layer")),
+    "deadline.forgetting": (-0.1, 1.0, float("nan")),
+    "deadline.training_intervals": (0,),
     "surrogate.energy_weight": (-0.1, 1.1, 0.6),
     "surrogate.response_weight": (-0.1, 1.1, 0.6),
     "surrogate.hidden": ((), (0,), (64, -1)),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from functools import partial
 from pathlib import Path
 from typing import Callable, List, Mapping, Sequence, Tuple
@@ -16,6 +17,7 @@ from .cluster import plot_energy, plot_hosts, plot_queue
 from .comparison import plot_by_application, plot_comparison, plot_trade_off
 from .decisions import plot_bandit_training, plot_decider, plot_decisions, plot_placer
 from .journeys import plot_journeys
+from .reliability import plot_reliability
 from .service import plot_deadlines, plot_reward, plot_time_parts
 from .style import Plot, styled
 
@@ -88,6 +90,13 @@ def run_plots(result: RunResult) -> List[Plot]:
 
 def _learning_plots(result: RunResult) -> List[Plot]:
     plots = []
+    if any(math.isfinite(one.p_deadline) for one in result.decisions) and result.outcomes:
+        caption = (
+            "Tasks in ten classes of the same size by the probability that the decider gave them: the share that "
+            "kept its deadline, with its 95 % interval (Wilson). On the dashed line, predictions are calibrated."
+        )
+        draw = partial(plot_reliability, result)
+        plots.append(Plot("reliability.png", "Are deadlines predicted rightly?", caption, styled(draw)))
     if any(one.decider for one in result.intervals):
         caption = "Solid: tasks whose deadline is above the estimate R (high); dashed: below it (low)."
         draw = partial(plot_decider, result.intervals)

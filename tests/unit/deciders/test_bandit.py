@@ -10,18 +10,20 @@ import numpy as np
 import pytest
 from made_parts import made_application, made_outcome, made_task, parts_of
 
+from cosco_splitplace.cluster import load_cluster
 from cosco_splitplace.config import Settings
 from cosco_splitplace.deciders import DeciderSetup
 from cosco_splitplace.deciders.bandit import BanditDecider, TrainingBanditDecider
 from cosco_splitplace.records import TaskOutcome
 
+CLUSTER = load_cluster(Settings().cluster)
 HIGH, LOW = 0, 1
 
 
 def decider(kind: Type[BanditDecider] = BanditDecider, seed: int = 0, **bandit: Any) -> BanditDecider:
     settings = Settings().replace(bandit={"state_file": "untrained", **bandit})
     applications = {"A": made_application("A"), "B": made_application("B")}
-    return kind(DeciderSetup(settings, applications, np.random.default_rng(seed)))
+    return kind(DeciderSetup(settings, applications, CLUSTER, np.random.default_rng(seed)))
 
 
 def left(split: str, deadline: int, reward: float, response: int = 5, application: str = "A") -> TaskOutcome:

@@ -7,10 +7,12 @@ import numpy as np
 import pytest
 from made_parts import made_application, made_task
 
+from cosco_splitplace.cluster import load_cluster
 from cosco_splitplace.config import Settings
 from cosco_splitplace.deciders import DECIDERS, DeciderSetup
 from cosco_splitplace.errors import UnknownNameError
 
+CLUSTER = load_cluster(Settings().cluster)
 TASKS = [made_task(number) for number in range(2000)]
 
 
@@ -18,7 +20,7 @@ def setup(**splits: object) -> DeciderSetup:
     made = made_application()
     if splits:
         made = replace(made, splits={name: made.splits[name] for name in splits})
-    return DeciderSetup(Settings(), {"A": made}, np.random.default_rng(0))
+    return DeciderSetup(Settings(), {"A": made}, CLUSTER, np.random.default_rng(0))
 
 
 @pytest.mark.parametrize("name", ["layer", "semantic", "compressed"])

@@ -8,18 +8,20 @@ import numpy as np
 import pytest
 from made_parts import made_application, made_outcome, made_task
 
+from cosco_splitplace.cluster import load_cluster
 from cosco_splitplace.config import Settings
 from cosco_splitplace.deciders import DeciderSetup
 from cosco_splitplace.deciders.gillis import GillisDecider
 from cosco_splitplace.records import Task, TaskOutcome
 
+CLUSTER = load_cluster(Settings().cluster)
 SMALL = {"state_file": "untrained", "deadline_edges": (4.0, 8.0), "batch_edges": (30_000.0,)}
 
 
 def decider(seed: int = 0, **gillis: Any) -> GillisDecider:
     settings = Settings().replace(gillis={**SMALL, **gillis})
     applications = {"A": made_application("A"), "B": made_application("B")}
-    return GillisDecider(DeciderSetup(settings, applications, np.random.default_rng(seed)))
+    return GillisDecider(DeciderSetup(settings, applications, CLUSTER, np.random.default_rng(seed)))
 
 
 def task(deadline: int = 5, batch: int = 20_000, application: str = "A", number: int = 0) -> Task:
