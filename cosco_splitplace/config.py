@@ -212,7 +212,7 @@ class DeadlineSettings:
     """The decider by expected reward (ours; nothing of it is in the paper)."""
 
     splits: Tuple[str, ...] = setting(("layer", "semantic"), "the splits between which it chooses")
-    forgetting: float = setting(0.002, "share of what is known of a split that is forgotten with each of its outcomes")
+    forgetting: float = setting(0.005, "share of what is known of a split that is forgotten with each of its outcomes")
     training_intervals: int = setting(400, "intervals of training")
     state_file: str = setting("", "trained belief (JSON); empty: the shipped one; 'untrained': start from nothing")
 

@@ -92,8 +92,8 @@ def _learning_plots(result: RunResult) -> List[Plot]:
     plots = []
     if any(math.isfinite(one.p_deadline) for one in result.decisions) and result.outcomes:
         caption = (
-            "Tasks in ten classes of the same size by the probability that the decider gave them: the share that "
-            "kept its deadline, with its 95 % interval (Wilson). On the dashed line, predictions are calibrated."
+            "Tasks in classes by the probability that the decider gave them: the share that kept its deadline, with "
+            "its 95 % interval (Wilson). On the dashed line, predictions are calibrated."
         )
         draw = partial(plot_reliability, result)
         plots.append(Plot("reliability.png", "Are deadlines predicted rightly?", caption, styled(draw)))

@@ -9,7 +9,7 @@ from matplotlib.ticker import PercentFormatter
 from ...records import FloatArray, RunResult
 from . import style
 
-CLASSES = 10
+CLASSES = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99, 1.0)
 Z95 = 1.959964  # of the standard normal distribution
 
 
@@ -31,22 +31,22 @@ def plot_reliability(result: RunResult) -> Figure:
         mean, share, low, high = reliability(predicted, observed)
         curve.errorbar(
             mean, share, yerr=[share - low, high - share], color=colour, marker=style.split_marker(split, splits),
-            markersize=4, linewidth=1.0, capsize=2,
+            markersize=4, linestyle="none", elinewidth=1.0, capsize=2,
             label=f"{split}: {len(predicted):,} tasks,\npredicted {predicted.mean():.1%}, kept {observed.mean():.1%}",
         )  # fmt: skip
         histogram.hist(predicted, bins=np.linspace(0, 1, 41), color=colour, alpha=0.6, label=split)
     curve.set(title="Deadlines kept", ylabel="share of tasks", ylim=(-0.03, 1.03))
+    histogram.set_yscale("log")
     histogram.set(title="Predictions given", ylabel="tasks", xlabel="predicted probability of keeping the deadline")
     curve.yaxis.set_major_formatter(PercentFormatter(1.0))
     histogram.xaxis.set_major_formatter(PercentFormatter(1.0))
-    style.whole_numbers(histogram, "y")
     style.outside_legend(curve)
     style.outside_legend(histogram)
     return figure
 
 
 def reliability(predicted: FloatArray, observed: FloatArray) -> "tuple[FloatArray, FloatArray, FloatArray, FloatArray]":
-    """By class of equal size, in order of the prediction: mean prediction, observed share, and the share's interval.
+    """By class of the prediction: its mean, the observed share, and the share's interval.
 
     Parameters
     ----------
@@ -55,10 +55,11 @@ def reliability(predicted: FloatArray, observed: FloatArray) -> "tuple[FloatArra
 
     Returns
     -------
-    Four arrays (n_classes,): at most `CLASSES`, each of at least one task; the last two are Wilson's 95 % limits.
+    Four arrays (n_classes,), in order of the prediction; of the classes between the edges `CLASSES` those that have
+    a task. The last two are Wilson's 95 % limits.
     """
-    order = np.argsort(predicted, kind="stable")
-    parts = [one for one in np.array_split(order, CLASSES) if len(one)]
+    of = np.searchsorted(CLASSES[1:-1], predicted, side="right")
+    parts = [np.flatnonzero(of == one) for one in np.unique(of)]
     mean = np.array([predicted[one].mean() for one in parts])
     share = np.array([observed[one].mean() for one in parts])
     n = np.array([len(one) for one in parts], dtype=float)
