@@ -4,7 +4,7 @@ from __future__ import annotations
 import gc
 import logging
 from contextlib import contextmanager
-from typing import Callable, Iterator, Mapping, Optional
+from typing import Callable, Iterator, List, Mapping, Optional
 
 import numpy as np
 
@@ -15,7 +15,7 @@ from .backends.simulated.backend import SimulatedBackend
 from .backends.simulated.mobility import read_trace
 from .cluster import Cluster, load_cluster
 from .config import Settings
-from .deciders import DECIDERS, DeciderSetup
+from .deciders import DECIDERS, Decider, DeciderSetup
 from .errors import require
 from .fragments.workflow import fragment_ram_mb
 from .invariants import check_result
@@ -31,9 +31,15 @@ NEW_OBJECTS = 100_000  # between two looks of the garbage collector; Python's ow
 Progress = Callable[[int, int], None]
 
 
+def generators(seed: int) -> List[np.random.Generator]:
+    """The sources of a run's random draws: arrivals, decider, placer."""
+    return [np.random.default_rng(one) for one in np.random.SeedSequence(seed).spawn(3)]
+
+
 def build_loop(
     settings: Settings,
     placer: Optional[Callable[[PlacerSetup], Placer]] = None,
+    decider: Optional[Callable[[DeciderSetup], Decider]] = None,
     cluster: Optional[Cluster] = None,
     backend: Optional[Backend] = None,
 ) -> Loop:
@@ -45,7 +51,7 @@ def build_loop(
     Parameters
     ----------
     settings : everything about the run.
-    placer : takes the place of the registered placer that the settings name.
+    placer, decider : take the place of the registered ones that the settings name.
     cluster, backend : take the place of the hosts that the settings describe, and of the engine.
 
     Raises
@@ -53,14 +59,12 @@ def build_loop(
     SplitPlaceError
         A name is unknown, a data file missing or damaged, or a setting impossible: before anything runs.
     """
-    decider = DECIDERS.get(settings.run.decider)
+    decider = decider or DECIDERS.get(settings.run.decider)
     placer = placer or PLACERS.get(settings.run.placer)
     cluster = cluster or load_cluster(settings.cluster)
     applications = load_catalogue(settings.arrivals.apps_file, settings.arrivals.applications)
     refuse_unplaceable(settings, cluster, applications)
-    arrivals, decisions, placements = (
-        np.random.default_rng(one) for one in np.random.SeedSequence(settings.run.seed).spawn(3)
-    )
+    arrivals, decisions, placements = generators(settings.run.seed)
     return Loop(
         settings=settings,
         cluster=cluster,

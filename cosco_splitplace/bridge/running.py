@@ -106,7 +106,7 @@ def assemble_around(
     def placer(setup: PlacerSetup) -> Placer:
         return SchedulerPlacer(environment, setup)
 
-    environment.drive(build_loop(settings, placer, cluster, backend))
+    environment.drive(build_loop(settings, placer, cluster=cluster, backend=backend))
     stats = SplitPlaceStats(environment, workload, datacenter, built.scheduler, gobi)
     return Assembly(datacenter, workload, built.scheduler, environment, stats, built.checkpoint, root, agents)
 
