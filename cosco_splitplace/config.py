@@ -36,8 +36,8 @@ def setting(default: Any, help_text: str) -> Any:
 class RunSettings:
     """Which policy runs, for how long, from which seed."""
 
-    decider: str = setting("mab", "who chooses the split (list deciders), or module:Name")
-    placer: str = setting("daso", "who chooses the hosts: random, first-fit, least-loaded, gobi, daso or module:Name")
+    decider: str = setting("deadline", "who chooses the split (list deciders), or module:Name")
+    placer: str = setting("daso-set", "who chooses the hosts (list placers), or module:Name")
     intervals: int = setting(100, "scheduling intervals (Gamma, section 6.1: 100)")
     interval_s: float = setting(300.0, "length of an interval in seconds (section 6.1: 300)")
     drain_intervals: int = setting(
@@ -237,12 +237,15 @@ class SurrogateSettings:
     hidden: Tuple[int, ...] = setting((64, 32), "sizes of the hidden layers (our own choice)")
     learning_rate: float = setting(1e-3, "AdamW's learning rate in training (section 6.6: 1e-3)")
     fine_tune_rate: float = setting(
-        1e-4, "AdamW's learning rate in fine-tuning after every interval (Algorithm 1, line 14); 0: none"
+        1e-3, "AdamW's learning rate in fine-tuning after every interval (Algorithm 1, line 14); 0: none"
     )
     placement_decay: float = setting(
-        300.0, "AdamW's weight decay for the weights of the flattened placement (our own choice: 30 % a step at 1e-3)"
+        300.0, "daso-priced only: AdamW's weight decay for the flattened placement's weights (our own choice)"
     )
     search_rate: float = setting(1e-3, "eta: step of the placement search (eq. 12; section 6.6: 1e-3)")
+    search_start: str = setting(
+        "even", "where eq. 12 starts a fragment that has no host yet: even over all hosts, or a random one with room"
+    )
     search_steps: int = setting(200, "most steps of the placement search (our own choice)")
     search_tolerance: float = setting(
         1e-3, "the search ends when a step moves the placement by less than this (L2 norm; our own choice)"
@@ -261,6 +264,10 @@ class SurrogateSettings:
         require(
             abs(total - 1) < 1e-9,
             f"surrogate.energy_weight + response_weight is {total:g}; it must be 1 (alpha + beta = 1, eq. 10)",
+        )
+        require(
+            self.search_start in ("even", "random"),
+            f"surrogate.search_start is {self.search_start!r}; give 'even' or 'random'",
         )
         require(len(self.hidden) >= 1 and min(self.hidden) >= 1, f"surrogate.hidden is {self.hidden}; give sizes >= 1")
         for name in ("learning_rate", "search_rate", "search_tolerance"):

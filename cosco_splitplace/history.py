@@ -10,6 +10,7 @@ import numpy as np
 from .arrivals.catalogue import Application
 from .cluster import Cluster
 from .config import Settings
+from .placement.fallback import FALLBACKS
 from .records import (
     Decision,
     FloatArray,
@@ -130,6 +131,7 @@ class History:
                     interval_s=settings.run.interval_s,
                     scheduling_s=float(np.mean([one.scheduling_s for one in self.intervals[:window]])),
                     migrations=sum(one.migrations for one in self.intervals[:window]),
+                    fallbacks=int(max((one.placer.get(FALLBACKS, 0.0) for one in self.intervals), default=0.0)),
                 ),
                 **drained_metrics(self.outcomes, len(self.tasks), settings.run.interval_s),
             },

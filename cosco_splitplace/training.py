@@ -19,7 +19,7 @@ from .placement.port import Placer
 from .placement.set_placer import TracingDasoSetPlacer
 from .placement.set_surrogate import PairSurrogate, save_pair_surrogate
 from .placement.set_training import PairTrace, fit, trace_of
-from .placement.surrogate import cache_dir, find_surrogate, save_surrogate
+from .placement.surrogate import KINDS, cache_dir, find_surrogate, save_surrogate
 from .placement.traces import TracingPlacer
 from .placement.training import refuse_too_many_hosts, train_surrogate
 from .records import RunResult
@@ -28,7 +28,7 @@ from .simulation import Progress, build_loop, run_loop
 from .threads import limited_threads
 
 TRAINING_SEED = 50  # of the seeds 0 to 99, which are for tuning; results are reported on others
-SURROGATE_PLACERS = ("gobi", "daso")
+SURROGATE_PLACERS = tuple(KINDS)
 
 PAIR_REGIMES = ("contended", "slack", "tight-ram")
 PAIR_DECIDERS = ("semantic", "random", "layer")
@@ -100,7 +100,7 @@ def train_placer(kind: str, settings: Settings, folder: Path, progress: Optional
 
     Parameters
     ----------
-    kind : "gobi" or "daso".
+    kind : of `placement.surrogate.KINDS`.
     settings : world and seed of the traces; ``surrogate`` says how many and how it is trained.
     folder : where weights and description go.
     progress : called with (stage, done, asked for).

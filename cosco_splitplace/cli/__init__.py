@@ -7,6 +7,7 @@ import click
 
 from .. import __version__
 from ..errors import SplitPlaceError
+from .bound import bound
 from .calibrate import calibrate_command
 from .common import INTERRUPTED, errors
 from .compare import compare
@@ -22,7 +23,7 @@ from .train import train
 
 @click.group(
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
-    epilog="Start with: cosco-splitplace run. Then: cosco-splitplace compare --models SplitPlace,S+G --seeds 5",
+    epilog="Start with: cosco-splitplace run. Then: cosco-splitplace compare --regime slack --seeds 5",
 )
 @click.version_option(__version__)
 def cli() -> None:
@@ -34,7 +35,7 @@ def cli() -> None:
 
 
 for _command in (
-    run, compare, calibrate_command, split, train, inspect, list_command, mobility, install, uninstall, doctor,
+    run, compare, bound, calibrate_command, split, train, inspect, list_command, mobility, install, uninstall, doctor,
 ):
     cli.add_command(_command)
 

@@ -96,15 +96,15 @@ def policy_options(command: F) -> F:
     options = (
         click.option(
             "--scheduler", metavar="NAME",
-            help="A named model: SplitPlace, M+G, S+G, L+G, R+D, MC, Gillis, GOBI ... (see: list models).",
+            help="A named model: SplitPlace, SplitPlace+, M+G, MC, Gillis, S+least-loaded ... (see: list models).",
         ),
         click.option(
             "--decider", metavar="NAME",
-            help="layer, semantic, compressed, random, mab, gillis, or module:Name.  [default: mab]",
+            help="layer, semantic, compressed, random, mab, gillis, deadline, or module:Name.  [default: deadline]",
         ),
         click.option(
             "--placer", metavar="NAME",
-            help="random, first-fit, least-loaded, gobi, daso, or module:Name.  [default: daso]",
+            help="random, first-fit, least-loaded, gobi, daso, daso-set ..., or module:Name.  [default: daso-set]",
         ),
         click.option("--seed", type=int, help="Seed of every random draw.  [default: 0]"),
     )

@@ -10,13 +10,15 @@ from typing import Any, ContextManager, Dict, Optional
 
 import click
 
+from ..config import Settings
 from ..evaluation.comparison import Comparison
 from ..evaluation.experiments import plan_experiments, run_experiments, simulate_model
 from ..evaluation.models import resolve_model
+from ..evaluation.pairing import missing_plans, standing_row
 from ..evaluation.result_folder import result_folder
 from ..evaluation.seeds import parse_seeds
 from ..evaluation.summaries import seeds_by_model, summarise
-from ..evaluation.tables import application_comparison_table, comparison_table
+from ..evaluation.tables import application_comparison_table, comparison_table, standing_table
 from .common import (
     INTERRUPTED,
     build_settings,
@@ -30,16 +32,17 @@ from .common import (
 )
 from .inside import Inside, cosco_option
 
-PAPER_MODELS = "SplitPlace,M+G,S+G,L+G,R+D"
+MODELS = "SplitPlace,M+G,S+G,L+G,R+D,MC,Gillis,S+least-loaded,SplitPlace+"
 RESULTS = Path("results")
 
 
 @click.command()
 @click.option(
-    "--models", default=PAPER_MODELS, show_default=True,
-    help="Names, comma-separated; also decider+placer, such as semantic+least-loaded.",
+    "--models", default=MODELS, show_default=True,
+    help="Names, comma-separated; also decider+placer, such as S+daso-set or layer+first-fit.",
 )
 @click.option("--seeds", default="5", show_default=True, help="A count (5: seeds 0 to 4) or a list such as 3,7,10-14.")
+@click.option("--baseline", metavar="NAME", help="Whom all are compared with, seed by seed.  [default: the first]")
 @settings_options
 @click.option("--jobs", type=int, default=os.cpu_count() or 1, show_default="cores", help="Worker processes.")
 @click.option("--out", type=click.Path(path_type=Path), help="Result folder.  [default: results/compare-001]")
@@ -47,14 +50,14 @@ RESULTS = Path("results")
 @click.option("--resume", type=click.Path(path_type=Path), help="Go on with the interrupted comparison in this folder.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of tables; no progress bar.")
 def compare(
-    models: str, seeds: str, jobs: int, out: Optional[Path], resume: Optional[Path], as_json: bool,
-    cosco: Optional[Path], **options: Any
+    models: str, seeds: str, baseline: Optional[str], jobs: int, out: Optional[Path], resume: Optional[Path],
+    as_json: bool, cosco: Optional[Path], **options: Any
 ) -> None:
     """Run several models on the same workloads and print mean and spread over the seeds.
 
     \b
     cosco-splitplace compare --models SplitPlace,M+G,S+G,L+G,R+D --seeds 5
-    cosco-splitplace compare --models SplitPlace,mab+least-loaded --seeds 3,7,10-14 --jobs 2
+    cosco-splitplace compare --models SplitPlace+,M+least-loaded --seeds 3,7,10-14 --regime slack
     cosco-splitplace compare --cosco ~/COSCO --models SplitPlace,M+G,Random,IQRMMTR --seeds 5
 
     Every run is kept as soon as it is done; after Ctrl-C the same command with --resume FOLDER goes on.
@@ -73,13 +76,14 @@ def compare(
     with place as folder, progress_bar(as_json) as report:
         comparison = run_experiments(
             names, numbers, settings, folder, jobs,
-            lambda done, total, _: report("runs", done, total), run, command_line(), resolve,
+            lambda done, total, _: report("runs", done, total), run, command_line(), resolve, baseline,
         )
     if as_json:
         print_json(comparison_object(comparison))
     elif len(comparison.frame):
         output().print(comparison_table(comparison.frame, comparison.data_sources))
         output().print(application_comparison_table(comparison.applications, comparison.data_sources))
+        _show_standings(comparison, settings)
     _tell(comparison, as_json)
 
 
@@ -93,11 +97,27 @@ def comparison_object(comparison: Comparison) -> Dict[str, Any]:
             model: {name: asdict(spread) for name, spread in spreads.items()} for model, spreads in summary.items()
         },
         "seeds": seeds,
+        "paired": [standing_row(one) for one in comparison.standings],
+        "bounds": [asdict(one) for one in comparison.bounds],
         "runs": comparison.frame.to_dict("records"),
         "failures": [asdict(one) for one in comparison.failures],
         "data_sources": dict(comparison.data_sources),
         "interrupted": comparison.interrupted,
     }
+
+
+def _show_standings(comparison: Comparison, settings: Settings) -> None:
+    if not comparison.standings:
+        return
+    output().print(standing_table(comparison.standings))
+    missing = missing_plans(comparison.bounds)
+    if missing is not None:
+        regime = f" --regime {settings.run.regime}" if settings.run.regime else ""
+        output().print(
+            f"no clairvoyant plan is known for seeds {missing}; search them (about half a minute each) with the same "
+            f"settings, then compare again: cosco-splitplace bound{regime} --seeds {missing}",
+            highlight=False, soft_wrap=True,
+        )
 
 
 def _tell(comparison: Comparison, as_json: bool) -> None:

@@ -13,7 +13,9 @@ import pandas as pd
 
 from ..config import Settings
 from ..rewards.metrics import METRICS
+from .bounds.run_bounds import RunBounds
 from .files import write_csv, write_json, write_text
+from .pairing import Standing, standing_row, standings
 from .plots import comparison_plots, write_plots
 from .report import write_comparison_report
 from .result_folder import SETTINGS_FILE, WALL_CLOCK_METRIC, RunMetrics
@@ -40,6 +42,8 @@ class Comparison:
     applications: Mapping[str, Summary]
     data_sources: Mapping[str, str]
     failures: Sequence[RunFailure] = field(default=())
+    standings: Sequence[Standing] = field(default=())
+    bounds: Sequence[RunBounds] = field(default=())
     skipped: int = 0
     interrupted: bool = False
 
@@ -52,8 +56,13 @@ def write_comparison(
     command: str = "",
     skipped: int = 0,
     interrupted: bool = False,
+    baseline: str = "",
+    bounds: Sequence[RunBounds] = (),
 ) -> Comparison:
-    """Write tables, plots and report of `runs` into `folder`; with no run at all, the failures only."""
+    """Write tables, plots and report of `runs` into `folder`; with no run at all, the failures only.
+
+    Without a `baseline` among the models that ran, nothing is said about differences and gaps.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     rows: List[Dict[str, Any]] = [{"model": one.model, "seed": one.seed, **one.metrics} for one in runs]
     by_application = [
@@ -66,7 +75,10 @@ def write_comparison(
     for one in runs:
         sources.update(one.data_sources)
     spreads = application_spreads(by_application) if by_application else {}
-    comparison = Comparison(folder, frame, spreads, sources, tuple(failures), skipped, interrupted)
+    stands = standings(frame, baseline, bounds) if baseline in set(frame["model"]) else []
+    comparison = Comparison(
+        folder, frame, spreads, sources, tuple(failures), stands, tuple(bounds), skipped, interrupted
+    )
     write_json(folder / "failures.json", [asdict(one) for one in failures])
     write_text(folder / SETTINGS_FILE, settings.to_toml())
     if runs:
@@ -74,7 +86,7 @@ def write_comparison(
         plots = comparison_plots(frame, spreads, sources)
         write_plots(plots, folder)
         failed = [asdict(one) for one in failures]
-        write_comparison_report(frame, spreads, sources, settings, folder, plots, failed, command)
+        write_comparison_report(frame, spreads, sources, settings, folder, plots, failed, command, stands)
     return comparison
 
 
@@ -92,6 +104,12 @@ def _write_tables(
     flat = summary_rows(summary, seeds)
     write_csv(folder / "comparison_summary.csv", tuple(flat[0]), flat)
     write_json(folder / "comparison_summary.json", summary_document(comparison))
+    if comparison.standings:
+        paired = [standing_row(one) for one in comparison.standings]
+        write_csv(folder / "paired.csv", tuple(paired[0]), paired)
+    if comparison.bounds:
+        columns = ("seed", "tasks", "no_contention", "plan", "evaluations")
+        write_csv(folder / "bounds.csv", columns, [vars(one) for one in comparison.bounds])
 
 
 def summary_document(comparison: Comparison) -> Dict[str, Any]:

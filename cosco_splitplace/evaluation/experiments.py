@@ -23,6 +23,7 @@ from joblib.externals.loky.process_executor import BrokenProcessPool
 from ..config import Settings
 from ..errors import DataFileError, ResultExistsError, require
 from ..records import RunResult
+from .bounds.run_bounds import RunBounds, kept_bounds
 from .comparison import Comparison, RunFailure, write_comparison
 from .files import read_json, write_json, write_text
 from .models import NamedModel, resolve_model
@@ -110,6 +111,7 @@ def run_experiments(
     run: RunFunction = simulate_model,
     command: str = "",
     resolve: Resolve = resolve_model,
+    baseline: Optional[str] = None,
 ) -> Comparison:
     """Run every model with every seed and write the comparison.
 
@@ -123,6 +125,7 @@ def run_experiments(
     run : what runs one experiment; must be importable by worker processes.
     command : the command line, for the report.
     resolve : finds the model of a name.
+    baseline : the model that the others are compared with, seed by seed; default: the first.
 
     Returns
     -------
@@ -139,6 +142,9 @@ def run_experiments(
     """
     require(jobs >= 1, f"jobs is {jobs}; give at least 1 worker")
     plan = plan_experiments(models, seeds, settings, Path(out), resolve)
+    against = plan[0].model if baseline is None else resolve(baseline).name
+    names = list(dict.fromkeys(one.model for one in plan))
+    require(against in names, f"baseline {against} is none of the models that are compared: {', '.join(names)}")
     if run is simulate_model:
         refuse_unknown_parts(plan)
     done: Dict[str, RunMetrics] = {}
@@ -165,8 +171,14 @@ def run_experiments(
     order = [(one.model, one.seed) for one in plan]
     failures.sort(key=lambda one: order.index((one.model, one.seed)))
     runs = [done[one.folder.name] for one in plan if one.folder.name in done]
+    bounds: List[RunBounds] = []
+    if run is simulate_model and runs and not interrupted:
+        for number, seed in enumerate(seeds, 1):
+            bounds.append(kept_bounds(settings.replace(run={"seed": seed})))
+            tell(len(plan), len(plan), f"bound {number} of {len(seeds)}")
     return write_comparison(
-        Path(out), settings, runs, failures, command, skipped=skipped, interrupted=interrupted
+        Path(out), settings, runs, failures, command, skipped=skipped, interrupted=interrupted, baseline=against,
+        bounds=bounds,
     )
 
 

@@ -13,7 +13,8 @@ TABLE_4: Sequence[str] = (
 )  # fmt: skip
 BEYOND_TABLE_4: Sequence[str] = (
     "cost_usd", "cost_per_task_usd", "execution_intervals", "layer_fraction", "response_s", "transfer_s", "migrations",
-    "finished", "unfinished",
+    "finished", "unfinished", "drained_reward", "drained_violations", "drained_response_intervals",
+    "drained_unfinished",
 )  # fmt: skip
 
 # The same in small groups, for tables that are wide because they hold a spread.
@@ -22,6 +23,9 @@ GROUPS: Dict[str, Sequence[str]] = {
     "Time": ("wait_intervals", "execution_intervals", "transfer_s", "scheduling_s"),
     "Resources": ("energy_mwh", "cost_usd", "cost_per_task_usd", "fairness"),
     "Tasks": ("layer_fraction", "migrations", "finished", "unfinished"),
+    "All tasks that arrived, run to their end": (
+        "drained_reward", "drained_accuracy", "drained_violations", "drained_response_intervals", "drained_unfinished",
+    ),
 }
 
 # name: (label, decimals); a metric that is not here shows its own name and three decimals
@@ -46,6 +50,13 @@ _SHOWN: Dict[str, Tuple[str, int]] = {
     "tasks": ("Tasks", 0),
     "finished": ("Finished Tasks", 0),
     "unfinished": ("Unfinished Tasks", 0),
+    "fallbacks": ("Fallbacks", 0),
+    "drained_reward": ("Drained Reward", 2),
+    "drained_violations": ("Drained Violations", 2),
+    "drained_accuracy": ("Drained Accuracy", 2),
+    "drained_response_intervals": ("Drained Response", 2),
+    "drained_wait_intervals": ("Drained Wait", 2),
+    "drained_unfinished": ("Never Finished", 0),
 }
 NO_VALUE = "-"
 

@@ -1,27 +1,34 @@
-"""The paper's models by name, as data: which decider works with which placer (section 6.5, Table 4).
+"""Models by name, as data: which decider works with which placer (section 6.5, Table 4).
 
 A model is called by the paper's name ("SplitPlace", "M+G"), by a scheduler's ("GOBI": that placer under the bandit), or
-as "decider+placer" ("layer+first-fit"; either may be a ``module:Name`` reference).
+as "decider+placer", where either may be an initial of the paper's or a ``module:Name`` reference ("S+least-loaded",
+"layer+first-fit").
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Dict, Optional, Sequence
+from typing import Dict, Mapping, Sequence
 
 from ..errors import unknown_name
 
 
 @dataclass(frozen=True)
 class NamedModel:
-    """A decider and a placer under one name; ``in_paper`` says whether the paper calls the pair so."""
+    """A decider and a placer under one name; ``shown`` says whether results of the pair bear it."""
 
     name: str
     decider: str
     placer: str
     description: str
-    in_paper: bool = False
+    shown: bool = False
 
+
+# what the paper's short names stand for (section 6.5)
+DECIDER_INITIALS = {
+    "semantic": "S", "layer": "L", "mab": "M", "random": "R", "compressed": "MC", "gillis": "Gillis",
+}  # fmt: skip
+PLACER_INITIALS = {"gobi": "G", "daso": "D"}
 
 _MODELS: Dict[str, NamedModel] = {}
 
@@ -54,7 +61,7 @@ def named_model(name: str) -> NamedModel:
 
 
 def resolve_model(name: str) -> NamedModel:
-    """The model called `name`, or the pair that "decider+placer" spells out.
+    """The model called `name`, or the pair that "decider+placer" spells out; either may be an initial of the paper's.
 
     Raises
     ------
@@ -63,35 +70,35 @@ def resolve_model(name: str) -> NamedModel:
     """
     if name.casefold() in _MODELS:
         return named_model(name)
-    decider, plus, placer = name.rpartition("+")
-    if not (plus and decider.strip() and placer.strip()) or min(len(decider), len(placer)) == 1:
+    decider, plus, placer = (one.strip() for one in name.rpartition("+"))
+    decider, placer = _spelt_out(DECIDER_INITIALS, decider), _spelt_out(PLACER_INITIALS, placer)
+    if not plus or min(len(decider), len(placer)) < 2:
         return named_model(name)  # raises: "X+G" is a misspelt name of the paper's, not a pair
-    return model_of(decider.strip(), placer.strip())
+    return model_of(decider, placer)
 
 
 def model_of(decider: str, placer: str) -> NamedModel:
-    """The paper's model that is made of `decider` and `placer`, else an unregistered one named "decider+placer"."""
-    found = _in_paper(decider, placer)
-    return found or NamedModel(f"{decider}+{placer}", decider, placer, f"{decider} decider, {placer} placer")
+    """The registered model that is shown for `decider` and `placer`, else an unregistered one named after them."""
+    shown = (one for one in _MODELS.values() if one.shown and (one.decider, one.placer) == (decider, placer))
+    name = f"{DECIDER_INITIALS.get(decider, decider)}+{PLACER_INITIALS.get(placer, placer)}"
+    return next(shown, None) or NamedModel(name, decider, placer, f"{decider} decider, {placer} placer")
 
 
 def model_name(decider: str, placer: str) -> str:
-    """The paper's name of the pair when there is one, else "decider+placer"."""
+    """The name under which the pair is shown, such as "SplitPlace" or "S+least-loaded"."""
     return model_of(decider, placer).name
 
 
-def _in_paper(decider: str, placer: str) -> Optional[NamedModel]:
-    pairs = (
-        one for one in _MODELS.values() if one.in_paper and (one.decider, one.placer) == (decider, placer)
-    )
-    return next(pairs, None)
+def _spelt_out(initials: Mapping[str, str], name: str) -> str:
+    """The decider or placer that `name` is the initial of, in any case; else `name`."""
+    return next((one for one, initial in initials.items() if initial.casefold() == name.casefold()), name)
 
 
 for _model in (
     NamedModel(
         "SplitPlace", "mab", "daso", "the paper's model: bandit decisions, decision-aware placement", True
     ),
-    NamedModel("SplitPlace+", "deadline", "daso-set", "ours: decisions by expected reward, placement by daso-set"),
+    NamedModel("SplitPlace+", "deadline", "daso-set", "ours: splits by expected reward, placement by daso-set", True),
     NamedModel("M+D", "mab", "daso", "SplitPlace under its ablation name (MAB+DASO)", True),
     NamedModel("M+G", "mab", "gobi", "bandit decisions, placement that does not see them (MAB+GOBI)", True),
     NamedModel("S+G", "semantic", "gobi", "every task split semantically (Semantic+GOBI)", True),
@@ -100,6 +107,14 @@ for _model in (
     NamedModel("Gillis", "gillis", "gobi", "layer split or pruned network, by reinforcement learning (Gillis)", True),
     NamedModel(
         "R+D", "random", "daso", "split drawn at random, decision-aware placement (Random+DASO)", True
+    ),
+    NamedModel("S+D", "semantic", "daso", "every task split semantically, decision-aware placement", True),
+    *(
+        NamedModel(
+            f"{initial}+least-loaded", decider, "least-loaded", f"{decider} decider, each fragment on the idlest host",
+            True,
+        )
+        for decider, initial in DECIDER_INITIALS.items()
     ),
     NamedModel("GOBI", "mab", "gobi", "the GOBI placer under the bandit's decisions"),
     NamedModel("DASO", "mab", "daso", "the DASO placer under the bandit's decisions"),

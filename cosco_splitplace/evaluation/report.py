@@ -15,6 +15,7 @@ from ..rewards.metrics import metric
 from .applications import application_label, application_summaries, synthetic_note
 from .files import write_text
 from .labels import BEYOND_TABLE_4, GROUPS, TABLE_4, format_spread, format_value, label, unit
+from .pairing import STANDING_HEADS, Standing, standing_cells, standing_title
 from .plots import Plot, run_plots, write_plots
 from .summaries import Summary, best_models, seeds_by_model, summarise
 from .tables import PER_APPLICATION
@@ -87,6 +88,7 @@ def write_comparison_report(
     plots: Sequence[Plot],
     failures: Sequence[Mapping[str, Any]] = (),
     command: str = "",
+    standings: Sequence[Standing] = (),
 ) -> Path:
     """Write ``report.html`` of a comparison into `folder`.
 
@@ -96,6 +98,7 @@ def write_comparison_report(
     applications : means and spreads by application and model.
     settings : what all runs share.
     failures : model, seed and error of runs that crashed.
+    standings : differences to a baseline, and gaps to the bounds.
     """
     summary, seeds = summarise(frame), seeds_by_model(frame)
     numbers = ", ".join(str(one) for one in sorted(set(frame["seed"])))
@@ -107,7 +110,10 @@ def write_comparison_report(
         f"{settings.cluster.hosts} hosts · {settings.arrivals.rate:g} tasks an interval · seeds {numbers}",
         note=synthetic_note(data_sources),
         failures=failures,
-        groups=[_model_table(title, summary, names, seeds) for title, names in GROUPS.items()],
+        groups=[
+            *([_standing_table(standings)] if standings else []),
+            *(_model_table(title, summary, names, seeds) for title, names in GROUPS.items()),
+        ],
         applications=[
             _model_table(application_label(name, data_sources), one, PER_APPLICATION)
             for name, one in applications.items()
@@ -175,6 +181,12 @@ def _model_table(
         rows.append(cells)
     head = [{"label": "Model", "unit": ""}] + ([{"label": "Seeds", "unit": ""}] if seeds is not None else [])
     return {"title": title, "head": head + _heads(names), "rows": rows}
+
+
+def _standing_table(standings: Sequence[Standing]) -> Table:
+    cells = [[{"text": one, "best": False} for one in standing_cells(standing)] for standing in standings]
+    heads = [{"label": one, "unit": ""} for one in STANDING_HEADS]
+    return {"title": standing_title(standings), "head": heads, "rows": cells}
 
 
 def _heads(names: Sequence[str]) -> List[Dict[str, str]]:

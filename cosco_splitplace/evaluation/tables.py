@@ -14,6 +14,7 @@ from ..records import RunResult
 from ..rewards.metrics import metric
 from .applications import application_label, application_summaries, synthetic_note
 from .labels import BEYOND_TABLE_4, GROUPS, TABLE_4, format_spread, format_value, label, unit
+from .pairing import STANDING_HEADS, Standing, standing_cells, standing_title
 from .summaries import Summary, best_models, seeds_by_model, summarise
 
 PER_APPLICATION: Sequence[str] = ("accuracy", "response_intervals", "violations", "reward", "layer_fraction")
@@ -44,7 +45,9 @@ def summary_table(result: RunResult) -> RenderableType:
     for name in (*TABLE_4, *BEYOND_TABLE_4):
         row = (label(name), format_value(name, result.metrics[name]), unit(name), metric(name).meaning)
         table.add_row(*row, end_section=name == TABLE_4[-1])
-    return Group(table, *_notes(result.data_sources))
+    fallbacks = result.metrics["fallbacks"]
+    told = [Text(fallback_note(fallbacks), style="yellow")] if fallbacks else []
+    return Group(table, *told, *_notes(result.data_sources))
 
 
 def application_table(result: RunResult) -> RenderableType:
@@ -94,6 +97,16 @@ def application_comparison_table(
     return Group(*blocks)
 
 
+def standing_table(standings: Sequence[Standing]) -> RenderableType:
+    """Every model against the baseline, seed by seed, and how far it stays below the bounds."""
+    table = Table(title=standing_title(standings), box=box.SIMPLE_HEAD, title_justify="left", padding=(0, 1, 0, 0))
+    for number, head in enumerate(STANDING_HEADS):
+        table.add_column(head, justify="right" if number else "left", overflow="fold")
+    for one in standings:
+        table.add_row(*standing_cells(one))
+    return table
+
+
 def _model_table(title: str, summary: Summary, seeds: Mapping[str, int], names: Sequence[str]) -> Table:
     table = Table(title=title, box=box.SIMPLE_HEAD, title_justify="left", padding=(0, 1, 0, 0))
     table.add_column("Model", overflow="fold")
@@ -116,6 +129,14 @@ def _model_table(title: str, summary: Summary, seeds: Mapping[str, int], names: 
 
 def _header(name: str) -> str:
     return "\n".join([*label(name).split(" ", 1), *([unit(name)] if unit(name) else [])])
+
+
+def fallback_note(fallbacks: float) -> str:
+    """What a run says whose surrogate failed."""
+    return (
+        f"In {fallbacks:.0f} intervals the placer's surrogate predicted what is no number; they were placed by "
+        "least-loaded. Train the surrogate again: cosco-splitplace train placer"
+    )
 
 
 def _notes(data_sources: Mapping[str, str]) -> List[Text]:

@@ -12,12 +12,13 @@ import torch
 
 from ..config import SurrogateSettings
 from ..records import BoolArray, FloatArray, IntArray
-from .feasibility import assign_apart
+from .feasibility import assign_apart, assign_by_score
 from .features import Encoding, contention
 from .port import WAIT
 from .surrogate import Surrogate
 
 ROUNDS = 16  # most rounds of rounding; our own choice: more cost time, fewer see less of what was just placed
+
 
 class Search:
     """One decision's search: first the relaxed placement climbs, then its rows are rounded.
@@ -57,9 +58,10 @@ class Search:
     ) -> IntArray:
         """Hosts for all fragments, (n_fragments,); WAIT for a queued one where no host has room.
 
-        Running fragments come first: a movable one takes the host of its row's highest entry. Then the queue, in
-        rounds: rows that start alike climb alike, and rounding them at once would pile all of them on one host. So a
-        few rows at a time are made one-hot, each on another host, and the gradient for the rest is taken anew.
+        Running fragments come first: a movable one takes the host of its row's highest entry. Then the queue, each the
+        host of its row's highest entry that has room. With a priced surrogate the queue is rounded in turns: rows that
+        start alike climb alike, and rounding them at once would pile all of them on one host. So a few rows at a time
+        are made one-hot, each on another host, and the gradient for the rest is taken anew.
 
         Parameters
         ----------
@@ -76,6 +78,11 @@ class Search:
         moving = hosts != current
         np.subtract.at(free, hosts[moving], ram_mb[moving])
         self._commit(placed, hosts)
+        if not self._surrogate.priced:
+            rows = self.placement.reshape(-1, n_hosts)[queued].double().numpy()
+            hosts[queued] = assign_by_score(rows, ram_mb[queued], free)
+            self._commit(queued, hosts)
+            return hosts
         for part in np.array_split(queued, max(1, min(len(queued), ROUNDS))):
             rows = self._climbed().reshape(-1, n_hosts)[part].double().numpy()
             hosts[part] = assign_apart(rows, ram_mb[part], free)

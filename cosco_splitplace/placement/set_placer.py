@@ -9,7 +9,7 @@ import numpy as np
 
 from ..config import Settings
 from ..records import BoolArray, FloatArray, IntArray
-from .heuristics import LeastLoadedPlacer
+from .fallback import FALLBACKS, Fallback
 from .port import WAIT, PlacementProblem, Placer, PlacerSetup
 from .set_search import Fragments, Hosts, search
 from .set_surrogate import load_pair_surrogate, surrogate_path
@@ -40,10 +40,9 @@ class DasoSetPlacer(Placer):
         self._setup = setup
         self._settings = setup.settings.pair_surrogate
         self.weights = load_pair_surrogate(surrogate_path(self._settings.weights_dir)).weights()
-        self._fallback = LeastLoadedPlacer(setup)
+        self._fallback = Fallback(setup)
         self._objective = math.nan
         self._waiting = 0
-        self._fallbacks = 0
         self.choices: Optional[List[Choice]] = None
 
     def place(self, problem: PlacementProblem) -> IntArray:
@@ -68,7 +67,6 @@ class DasoSetPlacer(Placer):
             explored,
         )
         if not math.isfinite(objective):
-            self._fallbacks += 1
             return self._fallback.place(problem)
         self._objective, self._waiting = objective, int((placed[queue] == WAIT).sum())
         if self.choices is not None:
@@ -87,7 +85,7 @@ class DasoSetPlacer(Placer):
 
     def state(self) -> Dict[str, float]:
         return {
-            "predicted": self._objective, "held_back": float(self._waiting), "fallbacks": float(self._fallbacks)
+            "predicted": self._objective, "held_back": float(self._waiting), FALLBACKS: float(self._fallback.count)
         }
 
 

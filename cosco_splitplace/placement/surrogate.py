@@ -4,8 +4,9 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Dict, List, Optional, Tuple
+from typing import Any, Dict, List, Mapping, Optional, Tuple
 
 import torch
 from safetensors import SafetensorError
@@ -19,41 +20,59 @@ from ..errors import ConfigurationError, DataFileError
 from ..regimes import trained_dir
 from .features import constant_size
 
-GOBI = "gobi"
-DASO = "daso"
 PRICE_START = -4.0  # a price of softplus(-4) = 0.018 to begin with (our own choice)
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of surrogate: whether it sees the split decisions, and whether it has a price on contention."""
+
+    decision_aware: bool
+    priced: bool
+
+
+GOBI, DASO, PRICED_DASO = "gobi", "daso", "daso-priced"
+KINDS: Mapping[str, Kind] = {
+    GOBI: Kind(decision_aware=False, priced=False),
+    DASO: Kind(decision_aware=True, priced=False),
+    PRICED_DASO: Kind(decision_aware=True, priced=True),
+}
 
 
 class Surrogate(nn.Module):
     """Predicts the objective O^P (eq. 10) of a placement in a state; higher is better.
 
-    A fully connected network on the flattened input, less a learned, never negative price on the contention that the
-    placement makes: whatever fine-tuning does, more contention is never better. The first layer is kept in two parts,
-    for the placement and for all else, which a search computes once.
+    A fully connected network on the flattened input. A priced one subtracts a learned, never negative price on the
+    contention that the placement makes: whatever fine-tuning does, more contention is never better. The first layer is
+    kept in two parts, for the placement and for all else, which a search computes once.
 
     Parameters
     ----------
     n_hosts : hosts, and slots for fragments.
     hidden : sizes of the hidden layers.
+    priced : whether there is a price on contention; the paper's has none.
     """
 
-    def __init__(self, n_hosts: int, hidden: Tuple[int, ...]) -> None:
+    def __init__(self, n_hosts: int, hidden: Tuple[int, ...], priced: bool = False) -> None:
         super().__init__()
         self.n_hosts = n_hosts
+        self.priced = priced
         self.hidden = hidden
         self.from_constant = nn.Linear(constant_size(n_hosts), hidden[0])
         self.from_placement = nn.Linear(n_hosts * n_hosts, hidden[0], bias=False)
-        self.contention_price = nn.Parameter(torch.tensor(PRICE_START))
+        if priced:
+            self.contention_price = nn.Parameter(torch.tensor(PRICE_START))
         layers: List[nn.Module] = []
         for size, next_size in zip(hidden, hidden[1:]):
             layers += [nn.Softplus(), nn.Linear(size, next_size)]
         self.rest = nn.Sequential(*layers, nn.Softplus(), nn.Linear(hidden[-1], 1))
 
     def parameter_groups(self, placement_decay: float) -> List[Dict[str, Any]]:
-        """What an optimiser gets: the weights of the flattened placement decay by `placement_decay`.
-
-        They are by far the most and the least certain; a search would climb their noise first.
+        """What an optimiser gets. Of a priced surrogate the weights of the flattened placement decay by
+        `placement_decay`: they are by far the most and the least certain; a search would climb their noise first.
         """
+        if not self.priced:
+            return [{"params": list(self.parameters())}]
         uncertain = list(self.from_placement.parameters())
         others = [one for name, one in self.named_parameters() if not name.startswith("from_placement")]
         return [{"params": others}, {"params": uncertain, "weight_decay": placement_decay}]
@@ -65,8 +84,8 @@ class Surrogate(nn.Module):
     def predict(self, from_constant: torch.Tensor, placement: torch.Tensor, contention: torch.Tensor) -> torch.Tensor:
         """The same, with the constant part of the first layer given, (n_blocks, hidden[0])."""
         value: torch.Tensor = self.rest(from_constant + self.from_placement(placement.flatten(1)))
-        price = nn.functional.softplus(self.contention_price)
-        return value.squeeze(1) - price * contention
+        value = value.squeeze(1)
+        return value - nn.functional.softplus(self.contention_price) * contention if self.priced else value
 
 
 def remedy(kind: str, n_hosts: int) -> str:
@@ -140,7 +159,7 @@ def load_surrogate(kind: str, n_hosts: int, weights_dir: str, regime: str = "") 
         raise DataFileError(f"{weights_path} can't be read ({error}); make it again with: {command}") from error
     if hashlib.sha256(weights).hexdigest() != description.get("sha256"):
         raise DataFileError(f"{weights_path} is damaged (its hash is not the one in {path.name}); run: {command}")
-    surrogate = Surrogate(n_hosts, hidden)
+    surrogate = Surrogate(n_hosts, hidden, KINDS[kind].priced)
     try:
         surrogate.load_state_dict(load_tensors(weights))
     except (RuntimeError, SafetensorError) as error:

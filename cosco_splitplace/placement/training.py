@@ -7,7 +7,7 @@ import torch
 
 from ..config import SurrogateSettings
 from ..errors import require
-from .surrogate import DASO, Surrogate
+from .surrogate import KINDS, Surrogate
 from .traces import Trace
 
 MOST_HOSTS = 300  # the input grows with the square: 300 hosts make 90,000 placement features
@@ -38,7 +38,7 @@ def train_surrogate(
 
     Parameters
     ----------
-    kind : "gobi" (decisions hidden) or "daso".
+    kind : of `KINDS`.
     n_hosts : hosts of the cluster that the trace is of.
     trace : what to learn from.
     settings : sizes, learning rate, passes.
@@ -51,13 +51,13 @@ def train_surrogate(
     (what the error would be if it always predicted the mean).
     """
     refuse_too_many_hosts(n_hosts)
-    if kind != DASO:
+    if not KINDS[kind].decision_aware:
         trace = trace.without_decisions()
     rows = torch.arange(len(trace.objective))
     held_out, kept = rows[rows % HELD_OUT == 0], rows[rows % HELD_OUT != 0]
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        surrogate = Surrogate(n_hosts, settings.hidden)
+        surrogate = Surrogate(n_hosts, settings.hidden, KINDS[kind].priced)
     shuffle = torch.Generator().manual_seed(seed)
     optimiser = torch.optim.AdamW(surrogate.parameter_groups(settings.placement_decay), lr=settings.learning_rate)
     best, best_weights = float("inf"), surrogate.state_dict()

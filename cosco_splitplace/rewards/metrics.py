@@ -45,6 +45,7 @@ METRICS: Sequence[Metric] = (
     Metric("tasks", "count", "tasks that arrived", ""),
     Metric("finished", "count", "tasks that left the system within the run", "higher"),
     Metric("unfinished", "count", "tasks that were still in the system when the window ended", "lower"),
+    Metric("fallbacks", "count", "intervals placed by least-loaded, as the surrogate predicted no number", "lower"),
     Metric(
         "drained_reward", "fraction",
         "the reward of all tasks that arrived, each run to its end (0 for one that never ended)", "higher",
@@ -82,6 +83,7 @@ def run_metrics(
     interval_s: float,
     scheduling_s: float,
     migrations: int,
+    fallbacks: int,
 ) -> Dict[str, float]:
     """The metrics of a run's window by name.
 
@@ -94,6 +96,7 @@ def run_metrics(
     interval_s : length of an interval.
     scheduling_s : mean wall-clock time of deciding and placing an interval.
     migrations : fragments moved while they ran, over the run.
+    fallbacks : intervals that a placer placed without its surrogate.
 
     Returns
     -------
@@ -123,6 +126,7 @@ def run_metrics(
         "tasks": float(len(decisions)),
         "finished": float(len(outcomes)),
         "unfinished": float(len(decisions) - len(outcomes)),
+        "fallbacks": float(fallbacks),
     }
 
 

@@ -42,7 +42,7 @@ def test_what_is_neither_name_nor_pair_is_refused(name: str) -> None:
 def test_a_pair_gets_the_papers_name_only_where_there_is_one() -> None:
     assert model_name("mab", "daso") == "SplitPlace"
     assert model_name("mab", "gobi") == "M+G"
-    assert model_name("mab", "least-loaded") == "mab+least-loaded"
+    assert model_name("mab", "least-loaded") == "M+least-loaded"
     assert resolve_model("layer+gobi").name == "L+G"
     assert resolve_model("my.module:Decider+gobi") == NamedModel(
         "my.module:Decider+gobi", "my.module:Decider", "gobi", "my.module:Decider decider, gobi placer"
@@ -51,7 +51,7 @@ def test_a_pair_gets_the_papers_name_only_where_there_is_one() -> None:
 
 def test_models_can_be_added_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(models, "_MODELS", dict(models._MODELS))
-    models.register_model(NamedModel("Mine", "layer", "random", "a model of ours", in_paper=True))
+    models.register_model(NamedModel("Mine", "layer", "random", "a model of ours", shown=True))
     assert named_model("mine").decider == "layer"
     assert model_name("layer", "random") == "Mine"
     with pytest.raises(ValueError, match="registered already"):

@@ -1,0 +1,146 @@
+"""Models against a baseline on the same seeds, and what they leave to the bounds.
+
+Runs of the same seed see the same arrivals and links, so that their difference says more than two means do.
+"""
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any, List, Optional, Sequence, Tuple
+
+import numpy as np
+import pandas as pd
+
+from ..records import FloatArray
+from .bounds.run_bounds import RunBounds
+
+METRIC = "drained_reward"  # of all tasks that arrived: the one that starving slow tasks can't flatter
+RESAMPLES = 10_000
+CONFIDENCE = 0.95
+RESAMPLING_SEED = 0  # of the bootstrap: the same table every time
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Where a model stands: its drained reward less the baseline's by seed, and below the bounds.
+
+    ``difference`` (mean over the ``n`` seeds that both have), ``std`` (sample standard deviation), ``low`` and ``high``
+    (bootstrap 95 % interval of the mean), ``wins`` (seeds in which the model is better); ``gap_no_contention`` and
+    ``gap_plan`` (mean of bound less reward), the latter over the ``plans`` seeds whose plan is known. NaN where there
+    is nothing to say.
+    """
+
+    model: str
+    baseline: str
+    difference: float
+    std: float
+    low: float
+    high: float
+    wins: int
+    n: int
+    gap_no_contention: float
+    gap_plan: float
+    plans: int
+
+    @property
+    def verdict(self) -> str:
+        """Better, worse, or no difference: the interval holds 0, or there are too few seeds for one."""
+        if self.model == self.baseline:
+            return "baseline"
+        if not math.isfinite(self.low) or self.low <= 0 <= self.high:
+            return "no difference"
+        return "better" if self.difference > 0 else "worse"
+
+
+def standings(frame: pd.DataFrame, baseline: str, bounds: Sequence[RunBounds] = ()) -> List[Standing]:
+    """Every model's standing, in the order of the frame.
+
+    Parameters
+    ----------
+    frame : one row a model and seed, with columns ``model``, ``seed`` and ``drained_reward``.
+    baseline : a model of the frame.
+    bounds : of its seeds; of none where no bound applies.
+    """
+    rewards = frame.pivot(index="seed", columns="model", values=METRIC)
+    no_contention = pd.Series({one.seed: one.no_contention for one in bounds}, dtype=float)
+    plans = pd.Series({one.seed: one.plan for one in bounds if one.plan is not None}, dtype=float)
+    found = []
+    for model in dict.fromkeys(str(one) for one in frame["model"]):
+        own = rewards[model]
+        differences = _present(own - rewards[baseline])
+        low, high = bootstrap_interval(differences)
+        to_plans = _present(plans - own)
+        found.append(
+            Standing(
+                model=model,
+                baseline=baseline,
+                difference=_mean(differences),
+                std=float(differences.std(ddof=1)) if len(differences) > 1 else math.nan,
+                low=low,
+                high=high,
+                wins=int((differences > 0).sum()),
+                n=len(differences),
+                gap_no_contention=_mean(_present(no_contention - own)),
+                gap_plan=_mean(to_plans),
+                plans=len(to_plans),
+            )
+        )
+    return found
+
+
+def bootstrap_interval(values: FloatArray) -> Tuple[float, float]:
+    """The percentile bootstrap interval of the mean of `values` (n,); NaN for fewer than 3.
+
+    Source: Efron and Tibshirani, "An Introduction to the Bootstrap", 1993, chapter 13.
+    """
+    if len(values) < 3:
+        return math.nan, math.nan
+    draw = np.random.default_rng(RESAMPLING_SEED)
+    means = values[draw.integers(len(values), size=(RESAMPLES, len(values)))].mean(axis=1)
+    outside = (1 - CONFIDENCE) / 2
+    low, high = np.quantile(means, [outside, 1 - outside])
+    return float(low), float(high)
+
+
+def standing_cells(one: Standing) -> Tuple[str, ...]:
+    """A standing as a table shows it, under `STANDING_HEADS`."""
+    interval = f"{one.low:+.4f} to {one.high:+.4f}" if math.isfinite(one.low) else "-"
+    if one.model == one.baseline:
+        paired: Tuple[str, ...] = ("-", "-", "-", one.verdict)
+    else:
+        spread = f" ±{one.std:.4f}" if math.isfinite(one.std) else ""
+        paired = (f"{one.difference:+.4f}{spread}", interval, f"{one.wins}/{one.n}", one.verdict)
+    return (one.model, *paired, _gap(one.gap_no_contention), _gap(one.gap_plan))
+
+
+STANDING_HEADS = (
+    "Model", "Difference", "95 % interval", "Wins", "Verdict", "Gap to no contention", "Gap to plan",
+)  # fmt: skip
+
+
+def standing_title(found: Sequence[Standing]) -> str:
+    """What the table of `found` shows."""
+    return f"Drained reward against {found[0].baseline}, paired by seed; gaps to the bounds"
+
+
+def missing_plans(bounds: Sequence[RunBounds]) -> Optional[str]:
+    """The seeds that have no clairvoyant plan yet, as ``--seeds`` takes them; None if all have."""
+    seeds = [str(one.seed) for one in bounds if one.plan is None]
+    return ",".join(seeds) or None
+
+
+def standing_row(one: Standing) -> "dict[str, Any]":
+    """A standing as a row of a file."""
+    return {**vars(one), "verdict": one.verdict}
+
+
+def _present(values: "pd.Series[float]") -> FloatArray:
+    return np.asarray(values.dropna(), dtype=float)
+
+
+def _mean(values: FloatArray) -> float:
+    return float(values.mean()) if len(values) else math.nan
+
+
+def _gap(value: float) -> str:
+    return f"{value:.4f}" if math.isfinite(value) else "-"
