@@ -161,6 +161,10 @@ class BanditSettings:
     threshold_start: float = setting(
         0.1, "rho at the start (paper: 'a small positive constant k < 1'; taken as k itself)"
     )
+    estimate_start: float = setting(0.0, "Q of every context and split at the start (the paper gives no value)")
+    empty_cell: str = setting(
+        "keep", "O of a context and split that no task left with (0 / 0 in eq. 3, 4): keep its Q, or take it as zero"
+    )
     training_intervals: int = setting(200, "intervals of epsilon-greedy training (section 6.3: 200)")
     state_file: str = setting("", "trained bandit (JSON); empty: the shipped one; 'untrained': start from nothing")
 
@@ -170,6 +174,13 @@ class BanditSettings:
         require(self.exploration >= 0, f"bandit.exploration is {self.exploration}; give 0 or more")
         for name in ("feedback", "threshold_start"):
             require(0 < getattr(self, name) < 1, f"bandit.{name} is {getattr(self, name)}; give a number in (0, 1)")
+        require(
+            0 <= self.estimate_start <= 1,
+            f"bandit.estimate_start is {self.estimate_start}; give a reward in [0, 1]",
+        )
+        require(
+            self.empty_cell in ("keep", "zero"), f"bandit.empty_cell is {self.empty_cell!r}; give 'keep' or 'zero'"
+        )
         require(
             self.training_intervals >= 1, f"bandit.training_intervals is {self.training_intervals}; give at least 1"
         )

@@ -141,7 +141,7 @@ def _decider_options(placer: str) -> Callable[[F], F]:
 
 
 @train.command("mab")
-@_decider_options("daso")
+@_decider_options("random")
 def mab_command(**options: Any) -> None:
     """Train the bandit by feedback-based epsilon-greedy exploration (section 6.3): 200 intervals from R = 0.
 
@@ -151,7 +151,7 @@ def mab_command(**options: Any) -> None:
 
 
 @train.command("gillis")
-@_decider_options("gobi")
+@_decider_options("least-loaded")
 def gillis_command(**options: Any) -> None:
     """Train the Gillis baseline by Q-learning with decaying exploration: 1000 intervals from nothing.
 

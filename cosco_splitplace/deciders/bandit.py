@@ -10,7 +10,7 @@ from ..config import BanditSettings
 from ..records import LAYER, Decision, FloatArray, Task, TaskOutcome
 from ..regimes import trained_file
 from ..rewards.objective import ARMS, CONTEXTS, bandit_reward, context_of, context_rewards
-from .bandit_state import SHIPPED, BanditState, read_state
+from .bandit_state import SHAPE, SHIPPED, BanditState, read_state
 from .port import UNTRAINED, Decider, DeciderSetup
 
 
@@ -57,9 +57,11 @@ class BanditDecider(Decider):
         return scores
 
     def learn(self, outcomes: Sequence[TaskOutcome], interval: int) -> float:
-        """Equations 3 to 5, then 2; a context and decision without a leaving task keeps its estimate."""
+        """Equations 3 to 5, then 2; for a context and decision without a leaving task see ``bandit.empty_cell``."""
         bandit = self.bandit
         rewards = context_rewards(outcomes, bandit.layer_estimates)
+        if self.settings.empty_cell == "zero" and outcomes:
+            rewards = np.nan_to_num(rewards)
         seen = np.isfinite(rewards)
         bandit.rewards[seen] += self.settings.step_size * (rewards - bandit.rewards)[seen]
         weight = self.settings.ema_weight
@@ -98,7 +100,10 @@ class TrainingBanditDecider(BanditDecider):
 
 
 def untrained_state(setup: DeciderSetup) -> BanditState:
-    """R = 0, Q = 0, N = 0, epsilon = 1, rho as configured."""
+    """R = 0, N = 0, epsilon = 1; Q and rho as configured."""
+    settings = setup.settings.bandit
     return BanditState(
-        layer_estimates=dict.fromkeys(setup.applications, 0.0), threshold=setup.settings.bandit.threshold_start
+        layer_estimates=dict.fromkeys(setup.applications, 0.0),
+        threshold=settings.threshold_start,
+        rewards=np.full(SHAPE, settings.estimate_start),
     )

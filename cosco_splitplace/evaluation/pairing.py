@@ -104,7 +104,7 @@ def bootstrap_interval(values: FloatArray) -> Tuple[float, float]:
 
 def standing_cells(one: Standing) -> Tuple[str, ...]:
     """A standing as a table shows it, under `STANDING_HEADS`."""
-    interval = f"{one.low:+.4f} to {one.high:+.4f}" if math.isfinite(one.low) else "-"
+    interval = f"{one.low:+.3f} .. {one.high:+.3f}" if math.isfinite(one.low) else "-"
     if one.model == one.baseline:
         paired: Tuple[str, ...] = ("-", "-", "-", one.verdict)
     else:
@@ -114,7 +114,7 @@ def standing_cells(one: Standing) -> Tuple[str, ...]:
 
 
 STANDING_HEADS = (
-    "Model", "Difference", "95 % interval", "Wins", "Verdict", "Gap to no contention", "Gap to plan",
+    "Model", "Difference", "95 % interval", "Wins", "Verdict", "Gap to bound", "Gap to plan",
 )  # fmt: skip
 
 
