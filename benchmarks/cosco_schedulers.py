@@ -16,7 +16,7 @@ from cosco_splitplace.bridge.running import open_inside, simulate_inside
 from cosco_splitplace.config import Settings
 from cosco_splitplace.training import ensure_surrogate
 
-OURS = ("SplitPlace", "M+G", "mab+least-loaded")
+OURS = ("SplitPlace", "M+G", "M+least-loaded")
 
 
 @click.command()

@@ -28,8 +28,8 @@ def refused(call: Call, tmp_path: Path, arguments: Tuple[Any, ...], *parts: str)
     return message
 
 
-DECIDERS = "known: compressed, gillis, layer, mab, mab-training, random, semantic"
-PLACERS = "known: daso, daso-set, first-fit, gobi, least-loaded, random"
+DECIDERS = "known: compressed, deadline, deadline-training, gillis, layer, mab, mab-training, random, semantic"
+PLACERS = "known: daso, daso-priced, daso-set, first-fit, gobi, least-loaded, random"
 MODELS = "SplitPlace"
 LIGHT = ("--placer", "random", "--decider", "layer")
 
@@ -66,6 +66,11 @@ NAMES: List[Tuple[Tuple[Any, ...], Tuple[str, ...]]] = [
     (("compare", "--models", "layer+random", "--seeds", "one"), ("'one'", "3,7,10-14")),
     (("compare", "--models", "layer+random", "--seeds", "-2"), ("-2",)),
     (("compare", "--models", "layer+random", "--jobs", "0"), ("jobs is 0; give at least 1",)),
+    (("compare", "--models", "layer+random", "--baseline", "S+G"), ("baseline S+G is none", "compared: L+random")),
+    (("bound", "--jobs", "0"), ("jobs is 0; give at least 1",)),
+    (("bound", "--evaluations", "1"), ("evaluations is 1; give at least 2",)),
+    (("bound", "--seeds", "0"), ("seeds '0' are none",)),
+    (("bound", "--regime", "calm"), ("unknown regime 'calm'", "contended")),
     (("split", "ImageNet", "--strategy", "layer"), ("ImageNet", "MNIST")),
     (("split", "MNIST", "--strategy", "channel"), ("channel", "layer", "semantic")),
     (("split", "MNIST", "--strategy", "layer", "--fragments", "0"), ("0",)),
@@ -136,7 +141,7 @@ def test_a_data_file_that_is_a_folder(call: Call, tmp_path: Path) -> None:
 
 
 def test_missing_and_damaged_surrogates(call: Call, tmp_path: Path) -> None:
-    weights = ("run", "--set", "surrogate.weights_dir=weights")
+    weights = ("run", "--placer", "daso", "--set", "surrogate.weights_dir=weights")
     refused(call, tmp_path, weights, "no daso surrogate is trained for 50 hosts",
             "cosco-splitplace train placer --placer daso --hosts 50")  # fmt: skip
     (tmp_path / "weights").mkdir()
@@ -196,7 +201,7 @@ def test_a_bandit_of_other_applications(call: Call, tmp_path: Path) -> None:
     state = json.loads((TRAINED / "contended" / "bandit.json").read_text())
     del state["layer_estimates_intervals"]["MNIST"]
     (tmp_path / "bandit.json").write_text(json.dumps(state))
-    arguments = ("run", "--placer", "random", "--set", "bandit.state_file=bandit.json")
+    arguments = ("run", "--decider", "mab", "--placer", "random", "--set", "bandit.state_file=bandit.json")
     refused(call, tmp_path, arguments, "trained on the applications CIFAR100, FashionMNIST", "train mab")
 
 

@@ -80,7 +80,8 @@ def resolve_model(name: str) -> NamedModel:
 def model_of(decider: str, placer: str) -> NamedModel:
     """The registered model that is shown for `decider` and `placer`, else an unregistered one named after them."""
     shown = (one for one in _MODELS.values() if one.shown and (one.decider, one.placer) == (decider, placer))
-    name = f"{DECIDER_INITIALS.get(decider, decider)}+{PLACER_INITIALS.get(placer, placer)}"
+    known = decider in DECIDER_INITIALS
+    name = f"{DECIDER_INITIALS[decider]}+{PLACER_INITIALS.get(placer, placer)}" if known else f"{decider}+{placer}"
     return next(shown, None) or NamedModel(name, decider, placer, f"{decider} decider, {placer} placer")
 
 

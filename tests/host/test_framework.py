@@ -324,7 +324,7 @@ def env(cosco_root: Path, agents: List[FakeAgent], time: Time) -> Iterator[Any]:
         made = SplitPlaceFramework(scheduler, HOSTS, 300, nodes, None, "VLAN", logging.getLogger("test"), "grow")
         backend = made_backend(agents, time, SplitPlaceFrameworkWorkload(made).image)
         settings = small("least-loaded", decider="layer").replace(cluster={"hosts": HOSTS}, arrivals={"rate": 1.0})
-        made.drive(build_loop(settings, lambda setup: SchedulerPlacer(made, setup), cluster, backend))
+        made.drive(build_loop(settings, lambda setup: SchedulerPlacer(made, setup), cluster=cluster, backend=backend))
         yield made
         backend.close()
 

@@ -25,9 +25,9 @@ def test_main_py_runs_splitplace(cosco_root: Path, python: Any, tmp_path: Path) 
     done = python(arguments, cosco_root)
     assert done.returncode == 0, done.stderr
     shown = json.loads(done.stdout)
-    assert (shown["model"], shown["seed"], shown["intervals_done"]) == ("mab+least-loaded", 3, 4)
+    assert (shown["model"], shown["seed"], shown["intervals_done"]) == ("M+least-loaded", 3, 4)
     folder = Path(shown["folder"])
-    assert folder == cosco_root.resolve() / "logs" / "mab+least-loaded-seed3-001"
+    assert folder == cosco_root.resolve() / "logs" / "M+least-loaded-seed3-001"
     names = {one.name for one in folder.iterdir()}
     assert {"report.html", "tasks.csv", "settings.toml", "metrics_with_interval.csv", "cosco.json"} <= names
     standalone = python(("-m", "cosco_splitplace", "run", *arguments[1:]), tmp_path)

@@ -17,7 +17,7 @@ from cosco_splitplace.splitting.artifacts import load_artifact
 
 Call = Callable[..., Tuple[int, str, str]]
 WORLD = ("--hosts", 10, "--rate", 1.5, "--intervals", 4)
-MODELS = "semantic+least-loaded,layer+first-fit"
+MODELS = "S+least-loaded,L+first-fit"
 
 
 def contents(folder: Path) -> Dict[str, bytes]:
@@ -52,7 +52,7 @@ def test_compare_with_one_and_two_workers(call: Call, tmp_path: Path) -> None:
 def test_compare_prints_mean_and_spread(call: Call, tmp_path: Path) -> None:
     code, out, err = call("compare", "--models", MODELS, "--seeds", 2, *WORLD, "--jobs", 1, "--out", "both")
     assert code == 0, err
-    assert "semantic+least-loaded" in out and "±" in out
+    assert "S+least-loaded" in out and "±" in out
     assert (tmp_path / "both" / "report.html").is_file()
     assert list((tmp_path / "both" / "plots").glob("*.png"))
 

@@ -49,7 +49,7 @@ def test_tables_and_a_whole_folder(call: Call, tmp_path: Path) -> None:
 def test_json_is_one_object_with_every_metric(call: Call, tmp_path: Path) -> None:
     found = run_json(call, *SMALL, "--no-report", "--out", "result")
     assert set(found["metrics"]) == {one.name for one in METRICS}
-    assert (found["model"], found["seed"], found["intervals_done"]) == ("semantic+least-loaded", 0, 5)
+    assert (found["model"], found["seed"], found["intervals_done"]) == ("S+least-loaded", 0, 5)
     assert found["folder"] == "result" and found["settings"]["cluster"]["hosts"] == 10
     assert set(found["data_sources"]) == {"MNIST", "FashionMNIST", "CIFAR100"}
     written = json.loads((tmp_path / "result" / "metrics.json").read_text())["metrics"]
@@ -83,7 +83,7 @@ def test_the_learning_models_give_the_same_bytes_too(call: Call, tmp_path: Path,
 def test_folders_are_numbered(call: Call, tmp_path: Path) -> None:
     for number in (1, 2):
         found = run_json(call, *SMALL, "--no-report")
-        assert found["folder"] == f"results/semantic+least-loaded-seed0-00{number}"
+        assert found["folder"] == f"results/S+least-loaded-seed0-00{number}"
         assert (tmp_path / found["folder"] / "metrics.json").is_file()
 
 
@@ -137,8 +137,8 @@ def test_a_trained_surrogate_of_ones_own(call: Call, tmp_path: Path) -> None:
     code, out, err = call("train", "placer", "--placer", "daso", *world, "--out", "weights")
     assert code == 0, err
     assert "weights" in out and (tmp_path / "weights" / "daso-4.safetensors").is_file()
-    found = run_json(call, "--hosts", 4, "--rate", 0.8, "--intervals", 4, "--set", "surrogate.weights_dir=weights",
-                     "--no-report")  # fmt: skip
+    found = run_json(call, "--scheduler", "M+D", "--hosts", 4, "--rate", 0.8, "--intervals", 4,
+                     "--set", "surrogate.weights_dir=weights", "--no-report")  # fmt: skip
     assert found["model"] == "SplitPlace"
 
 

@@ -34,7 +34,9 @@ TYPES = ("B2ms", "E2asv4", "B4ms", "E4asv4")
 
 def small_settings(intervals: int = 6, hosts: int = 4, seed: int = 0, rate: float = 2.0) -> Settings:
     return Settings().replace(
-        run={"intervals": intervals, "seed": seed}, cluster={"hosts": hosts}, arrivals={"rate": rate}
+        run={"intervals": intervals, "seed": seed, "decider": "mab", "placer": "daso"},
+        cluster={"hosts": hosts},
+        arrivals={"rate": rate},
     )
 
 
@@ -69,7 +71,7 @@ def made_result(settings: Settings, model: str = "SplitPlace", bandit: bool = Tr
     metrics = run_metrics(
         outcomes, [one.split for one in decisions], hosts.cpu_utilisation.mean(axis=0), float(hosts.energy_wh.sum()),
         float(hosts.price_usd_h.sum()) * run.intervals * run.interval_s / 3600, run.interval_s,
-        float(np.mean([one.scheduling_s for one in intervals])), sum(one.migrations for one in intervals),
+        float(np.mean([one.scheduling_s for one in intervals])), sum(one.migrations for one in intervals), 0,
     )  # fmt: skip
     return RunResult(
         model, settings, tuple(tasks), tuple(decisions), tuple(outcomes), intervals, hosts, tuple(fragments), SOURCES,

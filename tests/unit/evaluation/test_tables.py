@@ -116,3 +116,12 @@ def test_nan_is_left_out_of_means() -> None:
 def test_values_as_text(name: str, value: float, text: str) -> None:
     assert format_value(name, value) == text
     assert Text(text).plain
+
+
+def test_a_run_whose_surrogate_failed_says_so() -> None:
+    result = made_results.made_result(made_results.small_settings())
+    assert "least-loaded" not in shown(summary_table(result))
+    failed = dataclasses.replace(result, metrics={**result.metrics, "fallbacks": 3.0})
+    assert "In 3 intervals the placer's surrogate predicted what is no number" in " ".join(
+        shown(summary_table(failed)).split()
+    )

@@ -65,13 +65,14 @@ def test_it_ends_when_nothing_moves_any_more_or_the_steps_are_made() -> None:
     assert busy.steps == 7
 
 
-def preferring(host: int, strength: float = 5.0) -> Surrogate:
-    """A surrogate whose value grows with what is placed on `host`, and with nothing else."""
-    surrogate = Surrogate(HOSTS, (2,))
+def preferring(host: int, strength: float = 5.0, price: "float | None" = None) -> Surrogate:
+    """A surrogate whose value grows with what is placed on `host` and, priced, falls with contention."""
+    surrogate = Surrogate(HOSTS, (2,), priced=price is not None)
     with torch.no_grad():
         for one in surrogate.parameters():
             one.zero_()
-        surrogate.contention_price.fill_(-50.0)
+        if price is not None:
+            surrogate.contention_price.fill_(price)
         weights = surrogate.from_placement.weight.reshape(2, HOSTS, HOSTS)
         weights[:, :, host] = strength
         last = surrogate.rest[-1]
@@ -86,9 +87,10 @@ def climbed_and_rounded(problem: PlacementProblem, surrogate: Surrogate, **chang
     return search.round(problem.current, problem.movable, problem.ram_mb, problem.free_ram_mb)
 
 
-def test_what_is_queued_goes_where_the_surrogate_wants_it() -> None:
+@pytest.mark.parametrize("price", [None, -50.0])
+def test_what_is_queued_goes_where_the_surrogate_wants_it(price: "float | None") -> None:
     problem = made_problem(CLUSTER, [WAIT] * 3, [100] * 3, [4000] * HOSTS)
-    assert climbed_and_rounded(problem, preferring(4)).tolist() == [4, 4, 4]
+    assert climbed_and_rounded(problem, preferring(4, price=price)).tolist() == [4, 4, 4]
 
 
 def test_not_past_its_memory() -> None:
@@ -118,9 +120,7 @@ def test_what_moves_takes_its_memory_before_the_queue_is_served() -> None:
 
 
 def test_a_price_on_contention_spreads_what_is_queued() -> None:
-    surrogate = preferring(0, strength=0.0)
-    with torch.no_grad():
-        surrogate.contention_price.fill_(1.0)
+    surrogate = preferring(0, strength=0.0, price=1.0)
     current = [0, 1, WAIT, WAIT, WAIT, WAIT]
     problem = made_problem(CLUSTER, current, [100] * 6, [4000] * HOSTS, movable=[False] * 6)
     assert sorted(climbed_and_rounded(problem, surrogate).tolist()) == list(range(HOSTS))

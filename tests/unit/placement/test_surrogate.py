@@ -5,7 +5,7 @@ import hashlib
 import json
 from dataclasses import fields, replace
 from pathlib import Path
-from typing import Any, Dict
+from typing import Any, Dict, Type
 
 import numpy as np
 import pytest
@@ -17,9 +17,10 @@ from cosco_splitplace.config import Settings, SurrogateSettings
 from cosco_splitplace.errors import ConfigurationError, DataFileError
 from cosco_splitplace.placement import WAIT, PlacerSetup
 from cosco_splitplace.placement.features import encode
-from cosco_splitplace.placement.gradient import DasoPlacer, GobiPlacer
+from cosco_splitplace.placement.gradient import DasoPlacer, GobiPlacer, GradientPlacer, PricedDasoPlacer
+from cosco_splitplace.placement.heuristics import LeastLoadedPlacer, RandomPlacer
 from cosco_splitplace.placement.search import Search
-from cosco_splitplace.placement.surrogate import Surrogate, load_surrogate, save_surrogate
+from cosco_splitplace.placement.surrogate import KINDS, Surrogate, load_surrogate, save_surrogate
 from cosco_splitplace.placement.traces import Trace, carried_out
 from cosco_splitplace.placement.training import train_surrogate
 
@@ -116,7 +117,7 @@ class TestFile:
             load_surrogate("gobi", HOSTS, str(tmp_path / "here"))
 
 
-@pytest.mark.parametrize("kind", ["gobi", "daso"])
+@pytest.mark.parametrize("kind", list(KINDS))
 def test_the_shipped_ones_load(kind: str) -> None:
     surrogate = load_surrogate(kind, 50, "")
     assert all(bool(torch.isfinite(one).all()) for one in surrogate.parameters())
@@ -124,7 +125,7 @@ def test_the_shipped_ones_load(kind: str) -> None:
 
 def test_contention_is_never_good() -> None:
     torch.manual_seed(1)
-    surrogate = Surrogate(HOSTS, (8,))
+    surrogate = Surrogate(HOSTS, (8,), priced=True)
     constant, placement = torch.rand(1, HOSTS * 9), torch.rand(1, HOSTS, HOSTS)
     for price in (-20.0, 0.0, 3.0):
         with torch.no_grad():
@@ -236,3 +237,41 @@ class TestFineTuning:
             hosts = placer.place(replace(self.problem, layer=np.array(layer), semantic=~np.array(layer)))
             found.add((tuple(hosts.tolist()), placer.state()["predicted"]))
         assert len(found) == 1
+
+
+class TestNoNumber:
+    problem = TestFineTuning.problem
+
+    @pytest.mark.parametrize("kind", [GobiPlacer, DasoPlacer, PricedDasoPlacer])
+    def test_a_surrogate_that_predicts_no_number_falls_back_and_is_counted(
+        self, tmp_path: Path, kind: Type[GradientPlacer]
+    ) -> None:
+        torch.manual_seed(0)
+        save_surrogate(Surrogate(HOSTS, (8, 4), KINDS[kind.kind].priced), kind.kind, tmp_path, {})
+        setup = PlacerSetup(
+            Settings().replace(surrogate={"weights_dir": str(tmp_path)}), made_cluster(HOSTS), np.random.default_rng(0)
+        )
+        placer = kind(setup)
+        placer.place(self.problem)
+        assert placer.state()["fallbacks"] == 0 and np.isfinite(placer.state()["predicted"])
+        with torch.no_grad():
+            placer.surrogate.from_constant.weight.fill_(float("nan"))
+        expected = LeastLoadedPlacer(setup).place(self.problem)
+        for count in (1, 2):
+            assert placer.place(self.problem).tolist() == expected.tolist()
+            placer.learn(0.5, expected)
+            assert placer.state()["fallbacks"] == count
+
+    def test_the_start_of_what_is_queued_is_a_setting(self, tmp_path: Path) -> None:
+        saved(tmp_path, "daso")
+        problem = made_problem(made_cluster(HOSTS), [WAIT] * 4, [100] * 4, [900] * HOSTS)
+        found = {}
+        for start in ("even", "random"):
+            settings = Settings().replace(surrogate={"weights_dir": str(tmp_path), "search_start": start})
+            setups = [PlacerSetup(settings, made_cluster(HOSTS), np.random.default_rng(seed)) for seed in range(5)]
+            found[start] = {tuple(DasoPlacer(setup).place(problem).tolist()) for setup in setups}
+            drawn = {tuple(RandomPlacer(setup).place(problem).tolist()) for setup in [
+                PlacerSetup(settings, made_cluster(HOSTS), np.random.default_rng(seed)) for seed in range(5)
+            ]}  # fmt: skip
+        assert len(found["even"]) == 1
+        assert found["random"] == drawn and len(drawn) > 1  # a step of eta = 0.001 leaves a one-hot row where it is

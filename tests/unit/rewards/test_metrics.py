@@ -34,6 +34,7 @@ EXPECTED: Dict[str, float] = {
     "tasks": 3.0,
     "finished": 2.0,
     "unfinished": 1.0,
+    "fallbacks": 3.0,
     "drained_reward": (0.45 + 0.9) / 3,  # the third never ended
     "drained_violations": 2 / 3,
     "drained_accuracy": 0.85,
@@ -52,7 +53,7 @@ def measured(**changes: Any) -> Dict[str, float]:
     ]  # fmt: skip
     values: Dict[str, Any] = dict(
         outcomes=outcomes, decisions=["layer", "semantic", "layer"], host_utilisation=np.array([0.2, 0.6]),
-        energy_wh=4500.0, cost_usd=12.0, interval_s=300.0, scheduling_s=0.25, migrations=4,
+        energy_wh=4500.0, cost_usd=12.0, interval_s=300.0, scheduling_s=0.25, migrations=4, fallbacks=3,
     )
     values.update(changes)
     drained = drained_metrics(values["outcomes"], len(values["decisions"]), values["interval_s"])
