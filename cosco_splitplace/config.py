@@ -36,8 +36,8 @@ def setting(default: Any, help_text: str) -> Any:
 class RunSettings:
     """Which policy runs, for how long, from which seed."""
 
-    decider: str = setting("deadline", "who chooses the split (list deciders), or module:Name")
-    placer: str = setting("daso-set", "who chooses the hosts (list placers), or module:Name")
+    decider: str = setting("mab", "who chooses the split (list deciders), or module:Name")
+    placer: str = setting("daso", "who chooses the hosts (list placers), or module:Name")
     intervals: int = setting(100, "scheduling intervals (Gamma, section 6.1: 100)")
     interval_s: float = setting(300.0, "length of an interval in seconds (section 6.1: 300)")
     drain_intervals: int = setting(

@@ -100,11 +100,11 @@ def policy_options(command: F) -> F:
         ),
         click.option(
             "--decider", metavar="NAME",
-            help="layer, semantic, compressed, random, mab, gillis, deadline, or module:Name.  [default: deadline]",
+            help="layer, semantic, compressed, random, mab, gillis, deadline, or module:Name.  [default: mab]",
         ),
         click.option(
             "--placer", metavar="NAME",
-            help="random, first-fit, least-loaded, gobi, daso, daso-set ..., or module:Name.  [default: daso-set]",
+            help="random, first-fit, least-loaded, gobi, daso, daso-set ..., or module:Name.  [default: daso]",
         ),
         click.option("--seed", type=int, help="Seed of every random draw.  [default: 0]"),
     )

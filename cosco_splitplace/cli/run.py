@@ -67,8 +67,9 @@ def run(
     """Run one policy on a simulated edge cluster, or (-e) on a real one.
 
     \b
-    cosco-splitplace run                                  SplitPlace+ on 50 hosts, 100 intervals
-    cosco-splitplace run --scheduler SplitPlace --seed 3  the paper's model
+    cosco-splitplace run                                  the paper's model on 50 hosts, 100 intervals
+    cosco-splitplace run --scheduler SplitPlace+          ours
+    cosco-splitplace run --scheduler S+G --seed 3         another of the paper's models
     cosco-splitplace run --decider mab --placer least-loaded --hosts 10 --rate 1.2
     cosco-splitplace run --config results/.../settings.toml      repeat a run
     cosco-splitplace run --cosco ~/COSCO --scheduler GOBI        COSCO's own scheduler, inside COSCO

@@ -48,7 +48,11 @@ class Search:
         """
         change = math.inf
         while self.steps < self._settings.search_steps and change >= self._settings.search_tolerance:
-            moved = project_to_simplex(self._climbed()) * self._occupied
+            climbed = self._climbed()
+            if not bool(torch.isfinite(climbed).all()):
+                self.placement = climbed  # and so is what it predicts no number
+                return
+            moved = project_to_simplex(climbed) * self._occupied
             change = float((moved - self.placement).norm())
             self.placement = moved
             self.steps += 1

@@ -118,6 +118,7 @@ IMPOSSIBLE: Dict[str, Any] = {
     "surrogate.hidden": ((), (0,), (64, -1)),
     "surrogate.learning_rate": (0.0, -1e-3, float("nan"), float("inf")),
     "surrogate.fine_tune_rate": (-1e-4, float("nan"), float("inf")),
+    "bandit.estimate_start": (-0.1, 1.1, float("nan")),
     "surrogate.placement_decay": (-1.0, 1001.0, float("nan"), float("inf")),
     "surrogate.search_rate": (0.0, float("nan"), float("inf")),
     "surrogate.search_steps": (0,),

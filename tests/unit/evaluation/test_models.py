@@ -53,7 +53,8 @@ def test_a_pair_gets_the_papers_name_only_where_there_is_one() -> None:
     ("name", "shown", "decider", "placer"),
     [
         ("S+D", "S+D", "semantic", "daso"), ("l+d", "L+D", "layer", "daso"), ("m+d", "M+D", "mab", "daso"),
-        ("S+least-loaded", "S+least-loaded", "semantic", "least-loaded"), ("M+daso-set", "M+daso-set", "mab", "daso-set"),
+        ("S+least-loaded", "S+least-loaded", "semantic", "least-loaded"),
+        ("M+daso-set", "M+daso-set", "mab", "daso-set"),
         ("semantic+least-loaded", "S+least-loaded", "semantic", "least-loaded"), ("MC+G", "MC", "compressed", "gobi"),
         ("gillis+gobi", "Gillis", "gillis", "gobi"), ("MC+D", "MC+D", "compressed", "daso"),
         ("r+first-fit", "R+first-fit", "random", "first-fit"), ("mab+D", "SplitPlace", "mab", "daso"),

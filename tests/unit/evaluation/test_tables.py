@@ -4,6 +4,7 @@ import dataclasses
 import math
 from typing import List
 
+import made_results
 import pandas as pd
 import pytest
 from rich.console import Console, RenderableType

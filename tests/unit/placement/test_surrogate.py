@@ -154,16 +154,19 @@ SETTINGS = SurrogateSettings(hidden=(16, 8), epochs=30, learning_rate=3e-3)
 
 
 class TestTraining:
-    def test_a_planted_preference_for_empty_hosts_is_learned_and_acted_upon(self) -> None:
+    @pytest.mark.parametrize("kind", ["gobi", "daso-priced"])
+    def test_a_planted_preference_for_empty_hosts_is_learned_and_acted_upon(self, kind: str) -> None:
         settings = replace(SETTINGS, epochs=70)
-        surrogate, figures = train_surrogate("gobi", HOSTS, planted_trace("spread"), settings, seed=1)
+        surrogate, figures = train_surrogate(kind, HOSTS, planted_trace("spread"), settings, seed=1)
         assert figures["rows"] == 1200
         assert figures["held_out_error"] < 0.3 * figures["held_out_variance"]
         problem = made_problem(made_cluster(HOSTS), [0, 1, WAIT, WAIT], [100] * 4, [900] * HOSTS, movable=[False] * 4)
-        search = Search(surrogate, encode(problem, Settings(), decision_aware=False), SurrogateSettings())
+        search = Search(surrogate, encode(problem, Settings(), KINDS[kind].decision_aware), SurrogateSettings())
         search.climb()
         hosts = search.round(problem.current, problem.movable, problem.ram_mb, problem.free_ram_mb)
-        assert sorted(hosts.tolist()) == [0, 1, 2, 3]
+        assert hosts[:2].tolist() == [0, 1] and set(hosts[2:].tolist()) <= {2, 3}
+        if KINDS[kind].priced:  # its rounding sees what was just placed, the paper's does not
+            assert sorted(hosts[2:].tolist()) == [2, 3]
 
     def test_daso_sees_the_decisions_and_gobi_does_not(self) -> None:
         trace = planted_trace("layer")
