@@ -9,7 +9,7 @@ import platform
 import resource
 import time
 from pathlib import Path
-from typing import Any, Dict, List, Tuple
+from typing import Any, Dict, List, Sequence, Tuple
 
 import click
 import numpy as np
@@ -24,9 +24,15 @@ from cosco_splitplace.simulation import build_loop, run_loop
 from cosco_splitplace.threads import limited_threads
 
 ENGINE_CASES = ((50, 6.0, 100), (1000, 120.0, 20))
-PLACERS_TIMED = ("least-loaded", "gobi", "daso")
-FRAGMENTS = (50, 150, 500)
-HOSTS = 50
+CASES: Dict[str, Sequence[Tuple[int, int]]] = {  # placer: (hosts, fragments), half of them in the queue
+    "least-loaded": ((50, 30), (50, 500), (200, 120), (1000, 600), (10_000, 6_000)),
+    "gobi": ((50, 30), (50, 500)),
+    "daso": ((50, 30), (50, 500)),
+    "daso, 200 steps": ((50, 30), (50, 500)),
+    "daso-priced": ((50, 30), (50, 500)),
+    "daso-set": ((50, 30), (50, 500), (200, 120), (1000, 600), (10_000, 6_000)),
+}
+ALL_STEPS = {"search_tolerance": 1e-12}  # no convergence before the most steps are made
 REPEATS = 30
 
 
@@ -86,13 +92,14 @@ def problem(settings: Settings, fragments: int, generator: np.random.Generator) 
     )
 
 
-def decision(placer_name: str, fragments: int) -> Dict[str, Any]:
+def decision(name: str, hosts_there: int, fragments: int, repeats: int = REPEATS) -> Dict[str, Any]:
     """Median time of a decision, and of the learning after it."""
-    settings = Settings().replace(cluster={"hosts": HOSTS})
+    placer_name, _, all_steps = name.partition(",")
+    settings = Settings().replace(cluster={"hosts": hosts_there}, surrogate=ALL_STEPS if all_steps else {})
     generator = np.random.default_rng(0)
     placer = PLACERS.get(placer_name)(PlacerSetup(settings, load_cluster(settings.cluster), generator))
     times: List[Tuple[float, float]] = []
-    for _ in range(REPEATS):
+    for _ in range(repeats):
         one = problem(settings, fragments, generator)
         began = time.perf_counter()
         hosts = placer.place(one)
@@ -101,7 +108,7 @@ def decision(placer_name: str, fragments: int) -> Dict[str, Any]:
         times.append((placed - began, time.perf_counter() - placed))
     place_ms, learn_ms = np.median(np.array(times), axis=0) * 1e3
     return {
-        "placer": placer_name, "hosts": HOSTS, "fragments": fragments,
+        "placer": name, "hosts": hosts_there, "fragments": fragments,
         "place_ms": float(place_ms), "learn_ms": float(learn_ms),
     }
 
@@ -123,11 +130,11 @@ def main(json_file: Path) -> None:
     console = Console(width=110)
     with limited_threads(1):
         simulated(50, 6.0, 30)  # compiles the engine, loads the images
-        for name in PLACERS_TIMED:
-            decision(name, FRAGMENTS[0])
+        for name in CASES:
+            decision(name, 50, 30, repeats=2)  # compiles the placers
         engine = [simulated(*case) for case in ENGINE_CASES]
         console.print(table("engine: whole runs with least-loaded", engine))
-        placers = [decision(name, fragments) for name in PLACERS_TIMED for fragments in FRAGMENTS]
+        placers = [decision(name, *case) for name, cases in CASES.items() for case in cases]
         console.print(table("placers: median of one decision", placers))
     memory_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     console.print(f"peak memory {memory_mb:,.0f} MB; {platform.processor() or platform.machine()}, one thread")
