@@ -2,6 +2,7 @@
 
 python examples/own_decider.py
 cosco-splitplace run --decider own_decider:PatientDecider      (with examples/ on PYTHONPATH)
+COSCO_SPLITPLACE_DECIDERS=own_decider:PatientDecider pytest --pyargs cosco_splitplace.contract
 """
 from typing import List, Sequence
 

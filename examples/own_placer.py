@@ -2,6 +2,7 @@
 
 python examples/own_placer.py
 cosco-splitplace run --placer own_placer:BestLinkPlacer      (with examples/ on PYTHONPATH)
+COSCO_SPLITPLACE_PLACERS=own_placer:BestLinkPlacer pytest --pyargs cosco_splitplace.contract
 """
 import numpy as np
 

@@ -13,10 +13,10 @@ from typing import Any, Callable, Iterator, List
 import pytest
 from fake_agents import FakeAgent, fake_agents
 from host_parts import entered, small
-from made_parts import made_cluster, made_fragment
 
 from cosco_splitplace.bridge.opcode_backend import AgentsError, OpcodeBackend, WallClock
 from cosco_splitplace.bridge.scheduler_placer import SchedulerPlacer
+from cosco_splitplace.contract.made_parts import made_cluster, made_fragment
 from cosco_splitplace.invariants import check_result
 from cosco_splitplace.records import DELIVERED, FINISHED, LOST, MIGRATED, StartOrder, Transfer
 from cosco_splitplace.simulation import build_loop, result_of

@@ -6,10 +6,10 @@ from typing import Any, Dict, List
 
 import numpy as np
 import pytest
-from made_parts import made_application
 
 from cosco_splitplace.arrivals.poisson import PoissonArrivals, deadline_bound, longest_deadline
 from cosco_splitplace.config import ArrivalSettings
+from cosco_splitplace.contract.made_parts import made_application
 from cosco_splitplace.errors import ConfigurationError
 from cosco_splitplace.records import RunResult, Task
 from cosco_splitplace.simulation import simulate

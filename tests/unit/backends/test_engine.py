@@ -6,11 +6,11 @@ from typing import Any, Dict, List, Tuple
 
 import numpy as np
 import pytest
-from made_parts import made_cluster, made_fragment
 
 from cosco_splitplace.backends.simulated.engine import Engine
 from cosco_splitplace.cluster import Cluster
 from cosco_splitplace.config import EngineSettings, FragmentSettings
+from cosco_splitplace.contract.made_parts import made_cluster, made_fragment
 from cosco_splitplace.records import DELIVERED, FINISHED, MIGRATED, StartOrder, Transfer
 
 BROKER_DELAY = 1.5  # 0.5 s of the broker and 1 s of the host

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from made_parts import made_cluster, made_fragment
 
 from cosco_splitplace.backends.simulated.engine import Engine
 from cosco_splitplace.cluster import Cluster
 from cosco_splitplace.config import EngineSettings, FragmentSettings
+from cosco_splitplace.contract.made_parts import made_cluster, made_fragment
 from cosco_splitplace.records import FINISHED, StartOrder, Transfer
 
 HOSTS = 3

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from made_parts import made_cluster
 
 from cosco_splitplace.backends.simulated.backend import SimulatedBackend
 from cosco_splitplace.backends.simulated.mobility import MobilityTrace, make_trace, read_trace, write_trace
 from cosco_splitplace.config import EngineSettings, FragmentSettings
+from cosco_splitplace.contract.made_parts import made_cluster
 from cosco_splitplace.errors import ConfigurationError, DataFileError
 
 HEADER = "interval,host,latency_factor,bandwidth_share\n"

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from made_parts import made_cluster
 
 from cosco_splitplace.backends.simulated import kernel
 from cosco_splitplace.backends.simulated.state import State, make_state
+from cosco_splitplace.contract.made_parts import made_cluster
 
 amounts = st.one_of(st.sampled_from([0.0, 1.0, 2.0]), st.floats(0.0, 100.0))
 quick = settings(max_examples=200, deadline=None)

@@ -8,10 +8,10 @@ from typing import Any, Dict, List, Type
 
 import numpy as np
 import pytest
-from made_parts import made_application, made_outcome, made_task, parts_of
 
 from cosco_splitplace.cluster import load_cluster
 from cosco_splitplace.config import Settings
+from cosco_splitplace.contract.made_parts import made_application, made_outcome, made_task, parts_of
 from cosco_splitplace.deciders import DeciderSetup
 from cosco_splitplace.deciders.bandit import BanditDecider, TrainingBanditDecider
 from cosco_splitplace.records import TaskOutcome

@@ -5,10 +5,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from made_parts import made_application, made_task
 
 from cosco_splitplace.cluster import load_cluster
 from cosco_splitplace.config import Settings
+from cosco_splitplace.contract.made_parts import made_application, made_task
 from cosco_splitplace.deciders import DECIDERS, DeciderSetup
 from cosco_splitplace.errors import UnknownNameError
 

@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from made_parts import made_application, made_outcome, made_task
 
 from cosco_splitplace.cluster import load_cluster
 from cosco_splitplace.config import Settings
+from cosco_splitplace.contract.made_parts import made_application, made_outcome, made_task
 from cosco_splitplace.deciders import DeciderSetup
 from cosco_splitplace.deciders.gillis import GillisDecider
 from cosco_splitplace.records import Task, TaskOutcome

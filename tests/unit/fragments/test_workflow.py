@@ -2,9 +2,9 @@
 from __future__ import annotations
 
 import pytest
-from made_parts import made_application, made_task
 
 from cosco_splitplace.config import FragmentSettings
+from cosco_splitplace.contract.made_parts import made_application, made_task
 from cosco_splitplace.fragments.workflow import make_fragments
 
 SETTINGS = FragmentSettings(instructions_per_multiply_add=50.0, micro_batch_images=256)

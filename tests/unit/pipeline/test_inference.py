@@ -3,9 +3,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from made_parts import made_task
 
 from cosco_splitplace.arrivals.catalogue import load_catalogue
+from cosco_splitplace.contract.made_parts import made_task
 from cosco_splitplace.pipeline import inference
 from cosco_splitplace.pipeline.inference import SampledAccuracy, held_out_answers
 

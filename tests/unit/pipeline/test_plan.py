@@ -5,9 +5,9 @@ from dataclasses import replace
 from typing import Callable, Tuple
 
 import pytest
-from made_parts import made_application, made_task
 
 from cosco_splitplace.config import FragmentSettings
+from cosco_splitplace.contract.made_parts import made_application, made_task
 from cosco_splitplace.errors import InvariantError
 from cosco_splitplace.fragments.workflow import make_fragments
 from cosco_splitplace.pipeline.plan import Plan, Step, check_plan, make_plan

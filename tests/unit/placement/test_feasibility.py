@@ -3,8 +3,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from made_parts import made_cluster, made_problem
 
+from cosco_splitplace.contract.made_parts import made_cluster, made_problem
 from cosco_splitplace.placement import WAIT
 from cosco_splitplace.placement.feasibility import assign_by_score, assign_least_loaded, enforce
 

@@ -6,9 +6,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from made_parts import made_cluster, made_problem
 
 from cosco_splitplace.config import Settings
+from cosco_splitplace.contract.made_parts import made_cluster, made_problem
 from cosco_splitplace.placement import WAIT
 from cosco_splitplace.placement.features import (
     EMPTY,

@@ -5,10 +5,10 @@ from collections import Counter
 
 import numpy as np
 import pytest
-from made_parts import made_cluster, made_problem
 
 from cosco_splitplace.cluster import load_cluster
 from cosco_splitplace.config import ClusterSettings, Settings
+from cosco_splitplace.contract.made_parts import made_cluster, made_problem
 from cosco_splitplace.placement import PLACERS, WAIT, Placer, PlacerSetup
 
 

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from made_parts import made_cluster, made_problem, random_problem
 
 from cosco_splitplace.config import Settings, SurrogateSettings
+from cosco_splitplace.contract.made_parts import made_cluster, made_problem, random_problem
 from cosco_splitplace.placement import WAIT, PlacementProblem
 from cosco_splitplace.placement.feasibility import enforce
 from cosco_splitplace.placement.features import encode

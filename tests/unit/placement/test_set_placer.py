@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from made_parts import made_problem
 
 from cosco_splitplace.cluster import Cluster, load_cluster
 from cosco_splitplace.config import Settings
+from cosco_splitplace.contract.made_parts import made_problem
 from cosco_splitplace.errors import ConfigurationError, DataFileError
 from cosco_splitplace.placement.heuristics import LeastLoadedPlacer
 from cosco_splitplace.placement.port import WAIT, PlacementProblem, PlacerSetup

@@ -10,10 +10,10 @@ from typing import Any, Dict, Type
 import numpy as np
 import pytest
 import torch
-from made_parts import made_cluster, made_problem
 from safetensors.torch import load_file, save_file
 
 from cosco_splitplace.config import Settings, SurrogateSettings
+from cosco_splitplace.contract.made_parts import made_cluster, made_problem
 from cosco_splitplace.errors import ConfigurationError, DataFileError
 from cosco_splitplace.placement import WAIT, PlacerSetup
 from cosco_splitplace.placement.features import encode

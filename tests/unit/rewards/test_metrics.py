@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from made_parts import made_outcome, made_task
 
+from cosco_splitplace.contract.made_parts import made_outcome, made_task
 from cosco_splitplace.records import RunResult
 from cosco_splitplace.rewards.metrics import METRICS, drained_metrics, jain_fairness, metric, run_metrics, task_reward
 

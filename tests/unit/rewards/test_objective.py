@@ -5,8 +5,8 @@ import math
 
 import numpy as np
 import pytest
-from made_parts import made_outcome, made_task
 
+from cosco_splitplace.contract.made_parts import made_outcome, made_task
 from cosco_splitplace.rewards.objective import (
     HIGH,
     LOW,

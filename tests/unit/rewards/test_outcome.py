@@ -4,9 +4,9 @@ from __future__ import annotations
 from typing import Any, Dict, Tuple
 
 import pytest
-from made_parts import made_application, made_task, made_times
 
 from cosco_splitplace.config import FragmentSettings
+from cosco_splitplace.contract.made_parts import made_application, made_task, made_times
 from cosco_splitplace.fragments.tracking import Workflow, WorkflowTracker
 from cosco_splitplace.fragments.workflow import make_fragments
 from cosco_splitplace.pipeline.plan import make_plan

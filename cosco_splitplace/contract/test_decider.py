@@ -1,4 +1,4 @@
-"""What every decider owes the loop: run on all that are registered."""
+"""What every decider owes the loop: see the package for how to run it on your own."""
 from __future__ import annotations
 
 import math
@@ -6,11 +6,12 @@ from typing import List, Sequence
 
 import numpy as np
 import pytest
-from made_parts import made_outcome, made_task
 
 from cosco_splitplace.arrivals.catalogue import load_catalogue
 from cosco_splitplace.cluster import load_cluster
 from cosco_splitplace.config import Settings
+from cosco_splitplace.contract import under_test
+from cosco_splitplace.contract.made_parts import made_outcome, made_task
 from cosco_splitplace.deciders import DECIDERS, Decider, DeciderSetup
 from cosco_splitplace.records import Decision, Task, TaskOutcome
 
@@ -49,7 +50,7 @@ def life(decider: Decider) -> List[str]:
     return splits
 
 
-@pytest.mark.parametrize("name", list(DECIDERS))
+@pytest.mark.parametrize("name", under_test("DECIDERS", DECIDERS))
 class TestDecider:
     def test_one_decision_a_task_that_the_application_knows(self, name: str) -> None:
         made = tasks(50)

@@ -1,4 +1,4 @@
-"""What every placer owes the loop: run on all that are registered, on the cluster of the shipped surrogates."""
+"""What every placer owes the loop: on the cluster of the shipped surrogates."""
 from __future__ import annotations
 
 import math
@@ -7,10 +7,11 @@ from typing import Any, List
 
 import numpy as np
 import pytest
-from made_parts import made_problem, random_problem
 
 from cosco_splitplace.cluster import load_cluster
 from cosco_splitplace.config import ClusterSettings, Settings
+from cosco_splitplace.contract import under_test
+from cosco_splitplace.contract.made_parts import made_problem, random_problem
 from cosco_splitplace.placement import PLACERS, WAIT, Placer, PlacerSetup
 from cosco_splitplace.placement.feasibility import enforce
 
@@ -34,7 +35,7 @@ def life(placer: Placer) -> List[List[int]]:
     return found
 
 
-@pytest.mark.parametrize("name", list(PLACERS))
+@pytest.mark.parametrize("name", under_test("PLACERS", PLACERS))
 class TestPlacer:
     @pytest.mark.parametrize("size", PROBLEMS, ids=str)
     def test_a_host_that_exists_or_wait_for_each_fragment(self, name: str, size: "tuple[int, int]") -> None:
