@@ -44,15 +44,11 @@ class Search:
         """Eq. 12 until a step moves the placement by less than ``search_tolerance`` (L2), or ``search_steps`` are made.
 
         Each step adds eta times the gradient and projects every row back to the placements of one fragment
-        (non-negative numbers of sum 1).
+        (non-negative numbers of sum 1). A gradient that is no number ends it, and leaves a placement of none.
         """
         change = math.inf
         while self.steps < self._settings.search_steps and change >= self._settings.search_tolerance:
-            climbed = self._climbed()
-            if not bool(torch.isfinite(climbed).all()):
-                self.placement = climbed  # and so is what it predicts no number
-                return
-            moved = project_to_simplex(climbed) * self._occupied
+            moved = project_to_simplex(self._climbed()) * self._occupied
             change = float((moved - self.placement).norm())
             self.placement = moved
             self.steps += 1
@@ -114,7 +110,7 @@ class Search:
 
     def _value(self, placement: torch.Tensor) -> torch.Tensor:
         encoding = self._encoding
-        uneven = contention(placement, encoding.elsewhere, encoding.demand)
+        uneven = contention(placement, encoding.elsewhere, encoding.demand) if self._surrogate.priced else None
         return self._surrogate.predict(self._from_constant, placement, uneven)
 
 
@@ -127,5 +123,6 @@ def project_to_simplex(rows: torch.Tensor) -> torch.Tensor:
     excess = descending.cumsum(dim=-1) - 1
     rank = torch.arange(1, rows.shape[-1] + 1, dtype=rows.dtype)
     kept = (descending * rank > excess).sum(dim=-1, keepdim=True)
+    kept = kept.clamp_(min=1)  # none where a row holds what is no number, which stays so
     threshold = excess.gather(-1, kept - 1) / kept
     return (rows - threshold).clamp_(min=0)

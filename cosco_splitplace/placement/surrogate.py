@@ -81,11 +81,16 @@ class Surrogate(nn.Module):
         """(n_blocks, n_constant), (n_blocks, n_slots, n_hosts) and (n_blocks,) -> (n_blocks,)."""
         return self.predict(self.from_constant(constant), placement, contention)
 
-    def predict(self, from_constant: torch.Tensor, placement: torch.Tensor, contention: torch.Tensor) -> torch.Tensor:
-        """The same, with the constant part of the first layer given, (n_blocks, hidden[0])."""
+    def predict(
+        self, from_constant: torch.Tensor, placement: torch.Tensor, contention: Optional[torch.Tensor]
+    ) -> torch.Tensor:
+        """The same, with the constant part of the first layer given, (n_blocks, hidden[0]); without a price the
+        contention may be None."""
         value: torch.Tensor = self.rest(from_constant + self.from_placement(placement.flatten(1)))
         value = value.squeeze(1)
-        return value - nn.functional.softplus(self.contention_price) * contention if self.priced else value
+        if not self.priced or contention is None:
+            return value
+        return value - nn.functional.softplus(self.contention_price) * contention
 
 
 def remedy(kind: str, n_hosts: int) -> str:
