@@ -96,7 +96,8 @@ def test_the_life_of_a_fragment(backend: OpcodeBackend, agents: List[FakeAgent],
     time.meanwhile.append(agents[2].finish)
     assert after(backend) == [[FINISHED, DELIVERED, FINISHED]]
     times = backend.times(0)
-    assert (times.placed_s, times.started_s, times.finished_s) == (0.0, 150.0, 450.0)  # not when it was looked at, 600
+    assert (times.placed_s, times.finished_s) == (0.0, 450.0)  # not when it was looked at, 600
+    assert times.started_s in (0.0, 150.0)  # the agent's answer comes before or after the made clock moves
     assert times.delivered_s == 450.0 and math.isnan(backend.times(1).delivered_s)
     assert len(backend.snapshot().fragment_ids) == 0
     assert backend.usage().work_mi.tolist() == [0.0, 1000.0, 1000.0]
