@@ -315,6 +315,25 @@ class PairSurrogateSettings:
 
 
 @dataclass(frozen=True)
+class TestbedSettings:
+    """Runs on real hosts; every number is our own choice."""
+
+    __test__ = False  # pytest takes classes of such a name for tests
+
+    pipelining: bool = setting(
+        True, "let a fragment work on what the one before it has made so far; false: the paper's strict chain"
+    )
+    ring: bool = setting(False, "broadcast an input from host to host in a ring instead of from the broker to each")
+    lease_s: float = setting(15.0, "seconds without a sign of an agent after which its fragments are placed again")
+    attempts: int = setting(6, "how often a fragment is started before its task is given up")
+    verify: bool = setting(True, "compare every result with that of the same network run in one piece by the broker")
+
+    def __post_init__(self) -> None:
+        require(self.lease_s >= 1, f"testbed.lease_s is {self.lease_s}; give at least 1 second")
+        require(self.attempts >= 1, f"testbed.attempts is {self.attempts}; give at least 1")
+
+
+@dataclass(frozen=True)
 class Settings:
     """Every setting of a run, by stage."""
 
@@ -328,6 +347,7 @@ class Settings:
     deadline: DeadlineSettings = field(default_factory=DeadlineSettings)
     surrogate: SurrogateSettings = field(default_factory=SurrogateSettings)
     pair_surrogate: PairSurrogateSettings = field(default_factory=PairSurrogateSettings)
+    testbed: TestbedSettings = field(default_factory=TestbedSettings)
 
     @classmethod
     def from_mapping(cls, values: Mapping[str, Any], origin: str = "settings") -> "Settings":

@@ -36,6 +36,22 @@ class CheckoutError(SplitPlaceError):
     """A COSCO checkout is not what we understand, or something in this process stands in its way."""
 
 
+class PayloadError(SplitPlaceError):
+    """A payload is not what its name, its size or its format promises."""
+
+
+class AgentRefusal(SplitPlaceError):
+    """An agent refuses a request: what came, what is allowed. ``status`` is the HTTP status that says so."""
+
+    def __init__(self, message: str, status: int = 400) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class EngineError(SplitPlaceError):
+    """A process or container could not be started, checkpointed or restored."""
+
+
 def require(condition: bool, message: str, error: Type[SplitPlaceError] = ConfigurationError) -> None:
     """Raise `error` with `message` unless `condition` holds."""
     if not condition:

@@ -23,6 +23,7 @@ from .records import (
     RunResult,
     Snapshot,
     Task,
+    TaskFailure,
     TaskOutcome,
 )
 from .rewards.metrics import drained_metrics, run_metrics
@@ -42,6 +43,7 @@ class History:
     placed: List[Snapshot] = field(default_factory=list)
     fragments: List[Fragment] = field(default_factory=list)
     input_link_mb: Dict[int, float] = field(default_factory=dict)
+    failures: List[TaskFailure] = field(default_factory=list)
 
     def forget_unfinished(self) -> None:
         """Drop what an interval that was interrupted has left here."""
@@ -121,6 +123,7 @@ class History:
             data_sources={name: one.data_source for name, one in applications.items()},
             intervals_done=window,
             complete=complete,
+            failures=self.failures,
             metrics={
                 **run_metrics(
                     outcomes=[one for one in self.outcomes if one.left_interval < window],

@@ -17,6 +17,7 @@ from .records import FragmentRow, RunResult
 
 RELATIVE = 1e-6
 SMALLEST = 1e-6  # MI, MB or s: what rounding may leave
+CLOCKS_S = 1.0  # by which instants that two hosts measured may be apart
 
 
 def _same(a: float, b: float) -> bool:
@@ -32,7 +33,7 @@ def _law(holds: bool, message: str) -> None:
         raise _broken(message)
 
 
-def check_result(result: RunResult, cluster: Cluster, exact: bool = True) -> None:
+def check_result(result: RunResult, cluster: Cluster, exact: bool = True, pipelined: bool = False) -> None:
     """Check all laws.
 
     Parameters
@@ -40,6 +41,7 @@ def check_result(result: RunResult, cluster: Cluster, exact: bool = True) -> Non
     result, cluster : the run, and the hosts that it ran on.
     exact : False where amounts of work and data were measured, or are unknown: then only the laws of tasks, order and
         precedence are asked.
+    pipelined : True where a fragment may work on what the one before it has made so far.
 
     Raises
     ------
@@ -50,7 +52,7 @@ def check_result(result: RunResult, cluster: Cluster, exact: bool = True) -> Non
     rows = {row.fragment.fragment_id: row for row in result.fragments}
     for row in result.fragments:
         check_order(row)
-        check_precedence(row, rows)
+        check_precedence(row, rows, pipelined)
         if exact:
             check_amounts(row)
     if exact:
@@ -107,13 +109,16 @@ def check_amounts(row: FragmentRow) -> None:
         raise _broken(f"fragment {made.fragment_id} started before the output of {made.depends_on[0]} had arrived")
 
 
-def check_precedence(row: FragmentRow, rows: Mapping[int, FragmentRow]) -> None:
-    """A fragment is placed only when its predecessors have finished."""
+def check_precedence(row: FragmentRow, rows: Mapping[int, FragmentRow], pipelined: bool = False) -> None:
+    """A fragment is placed only when its predecessors have finished; pipelined, it finishes only when they have."""
     if row.times is None:
         return
     for one in row.fragment.depends_on:
         before = rows[one].times
-        if before is None or not before.finished_s <= row.times.placed_s:
+        if pipelined:
+            if isfinite(row.times.finished_s) and not (before and before.finished_s <= row.times.finished_s + CLOCKS_S):
+                raise _broken(f"fragment {row.fragment.fragment_id} finished before {one} did")
+        elif before is None or not before.finished_s <= row.times.placed_s:
             raise _broken(f"fragment {row.fragment.fragment_id} was placed before {one} finished")
 
 

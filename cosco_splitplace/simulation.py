@@ -20,7 +20,7 @@ from .errors import require
 from .fragments.workflow import fragment_ram_mb
 from .invariants import check_result
 from .loop import Loop
-from .pipeline.inference import SampledAccuracy
+from .pipeline.inference import AccuracyOf, SampledAccuracy
 from .placement import PLACERS, Placer, PlacerSetup
 from .records import RunResult
 from .threads import limited_threads
@@ -42,6 +42,7 @@ def build_loop(
     decider: Optional[Callable[[DeciderSetup], Decider]] = None,
     cluster: Optional[Cluster] = None,
     backend: Optional[Backend] = None,
+    accuracy: Optional[AccuracyOf] = None,
 ) -> Loop:
     """All parts of a run, simulated unless a backend is given.
 
@@ -53,6 +54,7 @@ def build_loop(
     settings : everything about the run.
     placer, decider : take the place of the registered ones that the settings name.
     cluster, backend : take the place of the hosts that the settings describe, and of the engine.
+    accuracy : takes the place of running the fragments here, where they really ran.
 
     Raises
     ------
@@ -73,7 +75,7 @@ def build_loop(
         decider=decider(DeciderSetup(settings, applications, cluster, decisions)),
         placer=placer(PlacerSetup(settings, cluster, placements)),
         backend=backend or _simulated(settings, cluster),
-        accuracy=SampledAccuracy(applications, settings.arrivals.sample_images),
+        accuracy=accuracy or SampledAccuracy(applications, settings.arrivals.sample_images),
     )
 
 
@@ -158,7 +160,7 @@ def run_loop(
         complete = False
     result = result_of(loop, model, complete)
     if complete:
-        check_result(result, loop.cluster, loop.backend.exact)
+        check_result(result, loop.cluster, loop.backend.exact, loop.backend.pipelined)
     return result
 
 

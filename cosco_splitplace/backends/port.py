@@ -4,7 +4,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import List, Sequence
 
-from ..records import FragmentEvent, FragmentTimes, HostUsage, Snapshot, StartOrder, Transfer
+from ..records import Decision, FragmentEvent, FragmentTimes, HostUsage, Snapshot, StartOrder, Task, Transfer
 
 
 class Clock(ABC):
@@ -29,11 +29,16 @@ class Backend(ABC):
     exception: a fragment whose host or container is gone is LOST, and may be started again.
 
     ``exact`` says whether amounts of work and data are reckoned exactly. Where they are measured, or not known, the
-    laws of conservation and capacity are not asked of them.
+    laws of conservation and capacity are not asked of them. ``pipelined`` says whether a fragment's outputs flow to the
+    next one while it still works; a whole chain may then be started at once.
     """
 
     clock: Clock
     exact: bool = True
+    pipelined: bool = False
+
+    def admit(self, task: Task, decision: Decision) -> None:  # noqa: B027  (real backends need its images, others not)
+        """A task has entered; its fragments follow by ``start``."""
 
     @abstractmethod
     def snapshot(self) -> Snapshot:

@@ -12,6 +12,7 @@ from typing import Dict, List, Sequence, Tuple
 import numpy as np
 
 from ..cluster import Cluster
+from ..power import power_at
 from ..placement.port import WAIT, PlacementProblem
 from ..records import FloatArray, HostUsage, IntArray, Snapshot
 
@@ -101,13 +102,6 @@ def _each_gets(cluster: Cluster, snapshot: Snapshot, fragment_mips: FloatArray) 
     """What every fragment of a host gets of it, (n_hosts,)."""
     rates: FloatArray = np.minimum(fragment_mips, cluster.mips / np.maximum(1, snapshot.placed_fragments))
     return rates
-
-
-def power_at(cluster: Cluster, share: FloatArray) -> FloatArray:
-    """The hosts' power in watts at a share of their CPU, (n_hosts,)."""
-    steps = np.linspace(0.0, 1.0, cluster.power_w.shape[1])
-    powers: FloatArray = np.array([np.interp(one, steps, curve) for one, curve in zip(share, cluster.power_w)])
-    return powers
 
 
 def wanted_hosts(problem: PlacementProblem, slots: Dict[int, int], decision: SlotDecision) -> IntArray:

@@ -14,7 +14,6 @@ from __future__ import annotations
 import logging
 import math
 import secrets
-import time
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
@@ -22,9 +21,11 @@ from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence
 
 import numpy as np
 
-from ..backends.port import Backend, Clock
+from ..backends.port import Backend
+from ..backends.wallclock import WallClock
 from ..cluster import Cluster
 from ..errors import SplitPlaceError
+from ..power import power_at
 from ..records import (
     DELIVERED,
     FINISHED,
@@ -39,7 +40,7 @@ from ..records import (
     StartOrder,
     Transfer,
 )
-from .face import SECONDS_PER_HOUR, power_at
+from .face import SECONDS_PER_HOUR
 from .opcodes import ANSWER_S, AgentFailure, ask
 
 logger = logging.getLogger(__name__)
@@ -51,29 +52,6 @@ STAYED, MOVED, BROKE_OFF = "stayed", "moved", "broke off"
 
 class AgentsError(SplitPlaceError):
     """None of the agents answers."""
-
-
-class WallClock(Clock):
-    """Real time.
-
-    Parameters
-    ----------
-    now, sleep : where it comes from and how it is waited for.
-    """
-
-    def __init__(self, now: Callable[[], float] = time.monotonic, sleep: Callable[[float], None] = time.sleep) -> None:
-        self._now, self._sleep, self._began = now, sleep, now()
-
-    @property
-    def now_s(self) -> float:
-        return self._now() - self._began
-
-    def wait_until(self, time_s: float) -> None:
-        late = self.now_s - time_s
-        if late > 0:
-            logger.warning("%.1f s late: deciding, or agents' answers, took longer than an interval", late)
-        else:
-            self._sleep(-late)
 
 
 @dataclass

@@ -2,26 +2,49 @@
 from __future__ import annotations
 
 import sys
+from importlib import import_module
+from typing import List, Optional
 
 import click
 
 from .. import __version__
 from ..errors import SplitPlaceError
-from .bound import bound
-from .calibrate import calibrate_command
-from .common import INTERRUPTED, errors
-from .compare import compare
-from .doctor import doctor
-from .inspect import inspect
-from .install import install, uninstall
-from .listing import list_command
-from .mobility import mobility
-from .run import run
-from .split import split
-from .train import train
+from .console import INTERRUPTED, errors
+
+COMMANDS = {
+    "run": "run:run",
+    "compare": "compare:compare",
+    "bound": "bound:bound",
+    "calibrate": "calibrate:calibrate_command",
+    "split": "split:split",
+    "train": "train:train",
+    "inspect": "inspect:inspect",
+    "list": "listing:list_command",
+    "mobility": "mobility:mobility",
+    "testbed": "testbed:testbed",
+    "agent": "agent:agent",
+    "install": "install:install",
+    "uninstall": "install:uninstall",
+    "doctor": "doctor:doctor",
+}
+
+
+class LazyGroup(click.Group):
+    """A command is imported when it is used: an agent must not carry torch and pandas."""
+
+    def list_commands(self, ctx: click.Context) -> List[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> Optional[click.Command]:
+        if cmd_name not in COMMANDS:
+            return None
+        module, _, name = COMMANDS[cmd_name].partition(":")
+        command: click.Command = getattr(import_module(f".{module}", __name__), name)
+        return command
 
 
 @click.group(
+    cls=LazyGroup,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
     epilog="Start with: cosco-splitplace run. Then: cosco-splitplace compare --regime slack --seeds 5",
 )
@@ -32,12 +55,6 @@ def cli() -> None:
     Tasks (a batch of images, a deadline, an application) arrive at a broker. A decider chooses a layer split or a
     semantic split for each, a placer puts the fragments on hosts, and outcomes teach both.
     """
-
-
-for _command in (
-    run, compare, bound, calibrate_command, split, train, inspect, list_command, mobility, install, uninstall, doctor,
-):
-    cli.add_command(_command)
 
 
 def main() -> None:

@@ -12,7 +12,8 @@ from rich.table import Table
 from ..evaluation.bounds.run_bounds import RunBounds, search_all
 from ..evaluation.files import write_csv
 from ..evaluation.seeds import parse_seeds
-from .common import build_settings, output, print_json, progress_bar, settings_options
+from .common import build_settings, print_json, progress_bar, settings_options
+from .console import output
 
 COLUMNS = ("seed", "tasks", "no_contention", "plan", "evaluations")
 

@@ -13,7 +13,8 @@ from ..evaluation.calibration import TARGETS, calibrate, regime_document
 from ..evaluation.files import write_text
 from ..evaluation.seeds import parse_seeds
 from ..regimes import DEFAULT, REGIMES, load_regime
-from .common import output, print_json, progress_bar
+from .common import print_json, progress_bar
+from .console import output
 
 
 @click.command("calibrate")

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any, Callable, Dict, Iterator, Mapping, Optional, Tuple, TypeVar
 
 import click
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from ..config import Settings, parse_toml_value, read_toml
@@ -18,22 +17,9 @@ from ..evaluation.files import strict
 from ..evaluation.models import NamedModel, resolve_model
 from ..regimes import DEFAULT, load_regime
 from ..training import ensure_surrogate
+from .console import errors
 
 F = TypeVar("F", bound=Callable[..., Any])
-INTERRUPTED = 130  # the exit code that shells give for an end by Ctrl-C
-NARROWEST = 100  # columns: what tables need where there is no terminal to ask
-
-
-def output() -> Console:
-    """Where results are printed."""
-    console = Console()
-    return console if console.is_terminal else Console(width=max(NARROWEST, console.width))
-
-
-def errors() -> Console:
-    """Where everything else is printed, so that results can be piped."""
-    return Console(stderr=True)
-
 
 def print_json(value: Any) -> None:
     """One JSON object on standard output; NaN becomes null."""
@@ -146,7 +132,7 @@ def build_settings(
         raise ConfigurationError(
             f"--regime {regime} contradicts {config}, whose settings are of regime {recorded!r}; leave one of them out"
         )
-    name = recorded if regime is None and recorded is not None else regime or DEFAULT
+    name = recorded if regime is None and recorded is not None else (DEFAULT if regime is None else regime)
     tables = (load_regime(str(name)).settings() if name else Settings()).to_mapping()
     for part in (defaults or {}, given_file):
         for table_name, values in part.items():

@@ -19,16 +19,8 @@ from ..evaluation.result_folder import result_folder
 from ..evaluation.seeds import parse_seeds
 from ..evaluation.summaries import seeds_by_model, summarise
 from ..evaluation.tables import application_comparison_table, comparison_table, standing_table
-from .common import (
-    INTERRUPTED,
-    build_settings,
-    command_line,
-    errors,
-    output,
-    prepare_placer,
-    print_json,
-    progress_bar,
-    settings_options,
+from .common import build_settings, command_line, prepare_placer, print_json, progress_bar, settings_options
+from .console import INTERRUPTED, errors, output
 )
 from .inside import Inside, cosco_option
 

@@ -10,7 +10,8 @@ from rich.text import Text
 
 from ..bridge.checkout import inspect_checkout, place_of
 from ..bridge.doctor import OK, Check, Diagnosis, diagnose
-from .common import output, print_json
+from .common import print_json
+from .console import output
 from .install import PATH_HELP
 
 CAN_NOT_RUN = 1

@@ -22,7 +22,8 @@ from ..evaluation.experiments import RunFunction
 from ..evaluation.models import NamedModel, known_models
 from ..records import RunResult
 from ..simulation import Progress
-from .common import output, print_json
+from .common import print_json
+from .console import output
 
 F = TypeVar("F", bound=Callable[..., Any])
 LIST = "list"

@@ -16,7 +16,8 @@ from ..deciders.gillis_state import ACTIONS, read_gillis_state
 from ..deciders.outlook import FEATURES
 from ..regimes import DEFAULT, trained_file
 from ..rewards.objective import ARMS, CONTEXTS
-from .common import output, print_json
+from .common import print_json
+from .console import output
 
 
 @click.group()

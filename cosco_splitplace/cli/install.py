@@ -11,7 +11,7 @@ import click
 
 from ..bridge.checkout import open_checkout, place_of
 from ..bridge.hook import ABSENT, CURRENT, HookChange, install_hook, uninstall_hook
-from .common import output
+from .console import output
 
 PATH_HELP = "PATH is the checkout; default: $COSCO_HOME, else the current directory."
 

@@ -13,7 +13,8 @@ from ..evaluation.models import known_models
 from ..placement import PLACERS
 from ..regimes import load_regime, regime_names
 from ..rewards.metrics import METRICS
-from .common import output, print_json
+from .common import print_json
+from .console import output
 
 Rows = List[Dict[str, Any]]
 

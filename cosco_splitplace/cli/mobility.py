@@ -7,7 +7,7 @@ import click
 
 from ..backends.simulated.mobility import SHIPPED, make_trace, write_trace
 from ..datafiles import DATA_DIR
-from .common import output
+from .console import output
 
 
 @click.group()

@@ -22,17 +22,15 @@ from ..evaluation.tables import application_table, summary_table
 from ..records import RunResult
 from ..simulation import simulate
 from .common import (
-    INTERRUPTED,
     build_settings,
     command_line,
-    errors,
-    output,
     policy_options,
     prepare_placer,
     print_json,
     progress_bar,
     settings_options,
 )
+from .console import INTERRUPTED, errors, output
 from .inside import LIST, Inside, cosco_option, show_schedulers
 
 INTERVALS_FILE = "intervals.csv"
@@ -104,7 +102,7 @@ def run(
         inside.write_tables(folder)
     if not no_report:
         write_report(result, folder, command_line())
-    _show(result, folder, as_json, no_report)
+    show(result, folder, as_json, no_report)
     if inside is not None and inside.assembly is not None and inside.assembly.failures:
         errors().print(
             f"{len(inside.assembly.failures)} failures of agents cost time; they are listed in {folder / ORIGIN_FILE}",
@@ -133,7 +131,7 @@ def _agents(
     return read_agents(environment, hosts_file)
 
 
-def _show(result: RunResult, folder: Path, as_json: bool, no_report: bool) -> None:
+def show(result: RunResult, folder: Path, as_json: bool, no_report: bool) -> None:
     if as_json:
         print_json(result_object(result, folder))
         return

@@ -10,7 +10,8 @@ from rich.table import Table
 from ..evaluation.result_folder import new_result_folder
 from ..records import SPLITS
 from ..splitting.applications import WrittenSplit, split_application
-from .common import output, print_json, progress_bar
+from .common import print_json, progress_bar
+from .console import output
 
 
 @click.command()

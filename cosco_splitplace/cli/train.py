@@ -31,7 +31,8 @@ from ..training import (
     train_placer,
     training_origin,
 )
-from .common import F, build_settings, command_line, output, prepare_placer, progress_bar, settings_options
+from .common import F, build_settings, command_line, prepare_placer, progress_bar, settings_options
+from .console import output
 from .inside import Inside
 
 

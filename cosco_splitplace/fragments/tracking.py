@@ -1,7 +1,7 @@
 """Where every task's workflow stands: which fragments wait, are placed, have finished; which tasks are complete.
 
 The precedence chain is kept here: a fragment becomes ready, and can be placed, only when every fragment that it
-depends on has finished.
+depends on has finished; where data flows while it is made (``pipelined``), the whole chain is ready at once.
 """
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Dict, List, Sequence
 
 from ..pipeline.plan import Plan
-from ..records import DELIVERED, FINISHED, LOST, Fragment, FragmentEvent, Task
+from ..records import DELIVERED, FAILED, FINISHED, LOST, Fragment, FragmentEvent, Task, TaskFailure
 
 
 @dataclass
@@ -25,8 +25,14 @@ class Workflow:
 
 @dataclass
 class WorkflowTracker:
-    """All workflows. ``queue`` holds the ready fragments without a host, in the order in which they got ready."""
+    """All workflows.
 
+    ``queue`` holds the ready fragments without a host, in the order in which they got ready; ``failed`` the tasks that
+    were given up.
+    """
+
+    pipelined: bool = False
+    failed: List[TaskFailure] = field(default_factory=list)
     workflows: Dict[int, Workflow] = field(default_factory=dict)
     queue: List[Fragment] = field(default_factory=list)
     placed: Dict[int, Fragment] = field(default_factory=dict)
@@ -45,7 +51,7 @@ class WorkflowTracker:
         self.workflows[task.task_id] = workflow
         for one in fragments:
             self._of_fragment[one.fragment_id] = workflow
-            if not one.depends_on:
+            if self.pipelined or not one.depends_on:
                 self._make_ready(one, now_s)
 
     def mark_placed(self, fragments: Sequence[Fragment]) -> None:
@@ -62,15 +68,27 @@ class WorkflowTracker:
         """The fragment's task."""
         return self._of_fragment[fragment_id].task
 
+    def followers(self, fragment_id: int) -> List[Fragment]:
+        """The fragments whose input is its output."""
+        return [one for one in self._of_fragment[fragment_id].fragments.values() if fragment_id in one.depends_on]
+
+    def siblings(self, fragment_id: int) -> List[int]:
+        """All fragments of its task, itself too."""
+        return list(self._of_fragment[fragment_id].fragments)
+
     def take_in(self, events: Sequence[FragmentEvent]) -> List[Workflow]:
         """Move on with what happened; returns the workflows that are complete now, in order of completion."""
         complete = []
         for event in events:
             workflow = self._of_fragment[event.fragment_id]
+            if workflow.task.task_id not in self.workflows:
+                continue  # its task was given up
             if event.kind == FINISHED:
                 self._finished(workflow, event)
             elif event.kind == LOST:
-                self.queue.insert(0, self.placed.pop(event.fragment_id))  # it has waited longest
+                self._lost(workflow, event.fragment_id)
+            elif event.kind == FAILED:
+                self._failed(workflow, event)
             elif event.kind == DELIVERED:
                 workflow.undelivered -= 1
                 if workflow.undelivered == 0:
@@ -78,8 +96,24 @@ class WorkflowTracker:
                     del self.workflows[workflow.task.task_id]
         return complete
 
+    def _lost(self, workflow: Workflow, fragment_id: int) -> None:
+        """It is placed again; what waited for its output waits again."""
+        self.placed.pop(fragment_id, None)
+        self.queue.insert(0, workflow.fragments[fragment_id])  # it has waited longest
+        if not self.pipelined:
+            self.queue = [one for one in self.queue if fragment_id not in one.depends_on]
+
+    def _failed(self, workflow: Workflow, event: FragmentEvent) -> None:
+        del self.workflows[workflow.task.task_id]
+        self.failed.append(TaskFailure(workflow.task, event.time_s, event.reason))
+        self.queue = [one for one in self.queue if one.fragment_id not in workflow.fragments]
+        for fragment_id in workflow.fragments:
+            self.placed.pop(fragment_id, None)
+
     def _finished(self, workflow: Workflow, event: FragmentEvent) -> None:
         del self.placed[event.fragment_id]
+        if self.pipelined:
+            return
         for one in workflow.fragments.values():
             if one.depends_on == (event.fragment_id,):
                 self._make_ready(one, event.time_s)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from functools import cache
 from pathlib import Path
-from typing import Dict, Mapping, Tuple
+from typing import Dict, Mapping, Protocol, Tuple
 
 import numpy as np
 
@@ -20,6 +20,13 @@ from ..splitting.split_network import SplitNetwork
 from ..threads import limited_threads
 
 _answers: Dict[str, BoolArray] = {}
+
+
+class AccuracyOf(Protocol):
+    """Who tells how accurate a task was."""
+
+    def accuracy(self, task: Task, split: str) -> float:
+        """The share of right answers, in [0, 1]."""
 
 
 class SampledAccuracy:
@@ -49,7 +56,7 @@ class SampledAccuracy:
 
 def held_out_answers(split: SplitProfile) -> BoolArray:
     """Which held-out images the split's fragments classify rightly, (n_images,); cached by the artifact's hash."""
-    network = _load(split.artifact)
+    network = load_network(split.artifact)
     if network.artifact_hash not in _answers:
         images = load_images(network.application, source=network.source, train=False)
         if images.held_out_sha256() != network.held_out_sha256:
@@ -64,5 +71,6 @@ def held_out_answers(split: SplitProfile) -> BoolArray:
 
 
 @cache
-def _load(artifact: Path) -> SplitNetwork:
+def load_network(artifact: Path) -> SplitNetwork:
+    """The split network in an artifact's folder, read once."""
     return load_artifact(artifact)

@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 import math
-from typing import Mapping, Sequence
+from typing import Mapping, Sequence, Tuple
 
 from ..fragments.tracking import Workflow
 from ..records import Fragment, FragmentTimes, TaskOutcome
@@ -27,10 +27,25 @@ def critical_path(fragments: Sequence[Fragment], times: Mapping[int, FragmentTim
     return path[::-1]
 
 
+def _where_time_went(arrival_s: float, steps: Sequence[FragmentTimes]) -> Tuple[float, float, float]:
+    """Seconds until hosts were found, on the way, and at work, along a path; each second counts once.
+
+    Where fragments work at the same time (pipelining), a second belongs to the earliest that is not through.
+    """
+    wait_s = transfer_s = compute_s = 0.0
+    now = arrival_s
+    for one in steps:
+        placed, started, finished = (max(now, when) for when in (one.placed_s, one.started_s, one.finished_s))
+        wait_s += placed - now
+        transfer_s += started - placed
+        compute_s += finished - started
+        now = finished
+    return wait_s, transfer_s, compute_s
+
+
 def task_outcome(
     workflow: Workflow,
     times: Mapping[int, FragmentTimes],
-    ready_s: Mapping[int, float],
     accuracy: float,
     left_interval: int,
     interval_s: float,
@@ -40,28 +55,28 @@ def task_outcome(
     Parameters
     ----------
     workflow : whose results have all been delivered.
-    times, ready_s : of its fragments, by id.
+    times : of its fragments, by id.
     accuracy : p_i, in [0, 1].
     left_interval : the interval in which the last result arrived.
     interval_s : length of an interval.
     """
     task = workflow.task
     path = critical_path(list(workflow.fragments.values()), times)
-    steps = [(ready_s[one.fragment_id], times[one.fragment_id]) for one in path]
-    response_s = steps[-1][1].delivered_s - task.arrival_interval * interval_s
+    steps = [times[one.fragment_id] for one in path]
+    arrival_s = task.arrival_interval * interval_s
+    response_s = steps[-1].delivered_s - arrival_s
     response = whole_intervals(response_s, interval_s)
-    migration_s = sum(one.migration_s for _, one in steps)
+    migration_s = sum(one.migration_s for one in steps)
+    wait_s, transfer_s, compute_s = _where_time_went(arrival_s, steps)
     return TaskOutcome(
         task=task,
         split=workflow.split,
         left_interval=left_interval,
         response_s=response_s,
         response_intervals=response,
-        wait_s=sum(one.placed_s - ready for ready, one in steps),
-        transfer_s=sum(one.started_s - one.placed_s for _, one in steps)
-        + steps[-1][1].delivered_s
-        - steps[-1][1].finished_s,
-        compute_s=sum(one.finished_s - one.started_s for _, one in steps) - migration_s,
+        wait_s=wait_s,
+        transfer_s=transfer_s + steps[-1].delivered_s - steps[-1].finished_s,
+        compute_s=compute_s - migration_s,
         migration_s=migration_s,
         migrations=sum(times[one].migrations for one in workflow.fragments),
         hosts=tuple(times[one].host for one in workflow.fragments),

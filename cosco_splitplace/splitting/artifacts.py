@@ -21,6 +21,7 @@ from safetensors.torch import save as save_tensors
 
 from ..datafiles import field, read_json
 from ..errors import DataFileError
+from .names import MANIFEST, fragment_file
 from .network import build_network, operators_from_json, operators_to_json
 from .split_network import SplitNetwork
 
@@ -28,12 +29,6 @@ __all__ = ["FORMAT", "REMEDY", "fragment_file", "load_artifact", "load_fragment"
 
 FORMAT = 1
 REMEDY = "cosco-splitplace train applications"
-_MANIFEST = "manifest.json"
-
-
-def fragment_file(index: int) -> str:
-    """Name of the weights of fragment ``index`` (from 0) in its artifact."""
-    return f"fragment-{index}.safetensors"
 
 
 def save_artifact(network: SplitNetwork, folder: Path) -> str:
@@ -44,13 +39,13 @@ def save_artifact(network: SplitNetwork, folder: Path) -> str:
     Raises ValueError if a module's weights are not those that its operators have.
     """
     folder = Path(folder)
-    if folder.exists() and not (folder / _MANIFEST).is_file() and (not folder.is_dir() or any(folder.iterdir())):
+    if folder.exists() and not (folder / MANIFEST).is_file() and (not folder.is_dir() or any(folder.iterdir())):
         raise DataFileError(f"{folder} exists and is no artifact; choose another place or remove it")
     folder.parent.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
     try:
         manifest = json.dumps(_manifest(network, temporary), indent=1) + "\n"
-        (temporary / _MANIFEST).write_text(manifest, encoding="utf-8")
+        (temporary / MANIFEST).write_text(manifest, encoding="utf-8")
         temporary.chmod(0o755)  # a temporary folder is private, an artifact is to be read
         if folder.exists():
             shutil.rmtree(folder)
@@ -68,7 +63,7 @@ def load_artifact(folder: Path) -> SplitNetwork:
     hash, shapes or types are not the manifest's, or the manifest is of another version.
     """
     folder = Path(folder)
-    file = folder / _MANIFEST
+    file = folder / MANIFEST
     manifest = read_json(file, REMEDY, FORMAT)
     entries = field(manifest, "fragments", list, file, REMEDY)
     try:
@@ -94,7 +89,7 @@ def load_artifact(folder: Path) -> SplitNetwork:
 def load_fragment(folder: Path, index: int, entry: Mapping[str, Any] | None = None) -> torch.nn.Module:
     """The module of fragment ``index`` in eval mode, from its manifest ``entry`` (read here if not given)."""
     if entry is None:
-        fragments = field(read_json(folder / _MANIFEST, REMEDY, FORMAT), "fragments", list, folder / _MANIFEST, REMEDY)
+        fragments = field(read_json(folder / MANIFEST, REMEDY, FORMAT), "fragments", list, folder / MANIFEST, REMEDY)
         if not 0 <= index < len(fragments):
             raise ValueError(f"{folder} has fragments 0 to {len(fragments) - 1}, got {index}")
         entry = dict(fragments[index])

@@ -44,7 +44,7 @@ def chain(deadline: int = 4) -> Tuple[TaskOutcome, Dict[int, FragmentTimes]]:
     }
     ready = {0: 600.0, 1: 700.0, 2: 900.0}
     made = workflow("layer", arrival_interval=2, deadline_intervals=deadline)
-    return task_outcome(made, times, ready, 0.75, left_interval=5, interval_s=300.0), times
+    return task_outcome(made, times, 0.75, left_interval=5, interval_s=300.0), times
 
 
 def test_a_chain() -> None:
@@ -77,7 +77,7 @@ def test_of_branches_the_last_delivered_one_counts_whenever_it_finished(
     }
     made = workflow("semantic")
     assert [one.index for one in critical_path(list(made.fragments.values()), times)] == [late]
-    found = task_outcome(made, times, {0: 0.0, 1: 0.0}, 0.5, left_interval=0, interval_s=300.0)
+    found = task_outcome(made, times, 0.5, left_interval=0, interval_s=300.0)
     expected = (70.0, 60.0, 115.0) if late == 0 else (0.0, 130.0, 165.0)
     assert (found.wait_s, found.transfer_s, found.compute_s) == pytest.approx(expected)
     assert found.response_s == delivered[late] == pytest.approx(sum(expected))

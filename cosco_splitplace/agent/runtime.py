@@ -1,0 +1,114 @@
+"""The fragment runtime: ``python -m cosco_splitplace.agent.runtime FOLDER`` runs the fragment in a workspace.
+
+It streams: each input is answered as soon as it is there, so that the next fragment works on the first micro-batch
+while this one works on the second. Only one micro-batch is in memory, and torch is given at most ``images_at_once`` of
+it. Started again in the same folder, it goes on after the last output that is there.
+"""
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+from typing import Any, Dict, List
+
+import torch
+
+from ..pipeline.payload import decode, encode
+from ..splitting.artifacts import load_fragment
+from ..splitting.measure import peak_rss_kb
+from .workspace import OUTPUT_BELL, Workspace
+
+DONE, FAILED, STOPPED = 0, 1, 75  # exit codes; 75 is EX_TEMPFAIL: to be gone on with
+
+
+class _Stop:
+    """SIGTERM ends the work after the micro-batch that it is at."""
+
+    def __init__(self) -> None:
+        self.asked = False
+        signal.signal(signal.SIGTERM, self._ask)
+
+    def _ask(self, *_: Any) -> None:
+        self.asked = True
+
+
+def run_fragment(folder: Path) -> int:
+    """Run the fragment in `folder` to its end, or until SIGTERM; returns the exit code."""
+    stop, workspace = _Stop(), Workspace(folder)
+    spec = workspace.spec()
+    torch.set_num_threads(max(1, int(spec["cpus"])))
+    module = load_fragment(folder / "artifact", spec["index"])
+    done = workspace.outputs()
+    digests = [hashlib.sha256(workspace.output(chunk).read_bytes()).hexdigest() for chunk in range(done)]
+    record = {"resumed_at": done, "images": 0, "bytes_in": 0, "bytes_out": 0, "compute_s": 0.0, "wait_s": 0.0}
+    began = time.monotonic()
+    for chunk in range(done, spec["chunks"]):
+        waiting = time.monotonic()
+        while not workspace.wait_for_input(chunk):
+            if stop.asked:
+                return STOPPED
+        record["wait_s"] += time.monotonic() - waiting
+        if not workspace.started():
+            workspace.mark_started()
+            workspace.ring(OUTPUT_BELL)
+        digests.append(_answer(workspace, module, chunk, spec["images_at_once"], record))
+        if stop.asked:
+            return STOPPED
+    record["wall_s"] = time.monotonic() - began
+    _write_result(workspace, spec, record, digests)
+    return DONE
+
+
+def _answer(
+    workspace: Workspace, module: torch.nn.Module, chunk: int, images_at_once: int, record: Dict[str, Any]
+) -> str:
+    content = workspace.input(chunk).read_bytes()
+    tensor = torch.from_numpy(decode(content))
+    began = time.monotonic()
+    with torch.inference_mode():
+        parts: List[torch.Tensor] = [module(part) for part in tensor.split(images_at_once)]
+        answer = encode((parts[0] if len(parts) == 1 else torch.cat(parts)).numpy())
+    record["compute_s"] += time.monotonic() - began
+    record["images"] += len(tensor)
+    record["bytes_in"] += len(content)
+    record["bytes_out"] += len(answer)
+    target = workspace.output(chunk)
+    draft = target.with_name(f".{target.name}")
+    draft.write_bytes(answer)
+    os.replace(draft, target)
+    workspace.ring(OUTPUT_BELL)
+    return hashlib.sha256(answer).hexdigest()
+
+
+def _write_result(workspace: Workspace, spec: Dict[str, Any], record: Dict[str, Any], digests: List[str]) -> None:
+    """The result record; ``output_sha256`` is the hash of the outputs' hashes, in order."""
+    usage = os.times()
+    record.update(
+        chunks=spec["chunks"],
+        cpu_s=usage.user + usage.system,
+        peak_rss_mb=peak_rss_kb() / 1024,
+        output_sha256=hashlib.sha256("".join(digests).encode("ascii")).hexdigest(),
+        torch=str(torch.__version__),
+        threads=torch.get_num_threads(),
+    )
+    draft = workspace.path / ".result.json"
+    draft.write_text(json.dumps(record), encoding="utf-8")
+    os.replace(draft, workspace.path / "result.json")
+    workspace.ring(OUTPUT_BELL)
+
+
+def main(arguments: List[str]) -> int:
+    """Run the fragment in the folder that the argument names; what goes wrong is the last line of its log."""
+    try:
+        return run_fragment(Path(arguments[0]))
+    except Exception as error:
+        sys.stderr.write(f"{type(error).__name__}: {error}\n")
+        return FAILED
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,109 @@
+"""A run on the testbed: the parts on agents, one loop, a journal in the result folder."""
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Dict, List, Optional, Tuple
+
+import numpy as np
+
+from ...agent.client import AgentClient, AgentSilent
+from ...arrivals.catalogue import load_catalogue
+from ...cluster import Cluster, cluster_of
+from ...config import Settings
+from ...errors import AgentRefusal
+from ...records import RunResult
+from ...simulation import Progress, build_loop, run_loop
+from ...threads import limited_threads
+from .backend import TestbedBackend
+from .data import TaskData
+from .hosts_file import HostsFile
+from .journal import Journal
+from .journaled import JournaledBackend
+
+JOURNAL, RESULTS = "journal.sqlite", "results"
+DEFAULTS: Dict[str, Dict[str, Any]] = {
+    "run": {"intervals": 10, "interval_s": 20.0, "drain_intervals": 60},
+    "cluster": {"mobility": False},
+    "arrivals": {"rate": 1.2, "batch_min": 500, "batch_max": 2000},
+    "fragments": {"resident_batch": False, "cores": 1.0},
+}
+"""What holds on a testbed unless the user says otherwise (our choice): batches that a small machine answers within an
+interval, and fragments that stream, so that a micro-batch is all that they hold."""
+
+
+@dataclass(frozen=True)
+class TestbedRun:
+    """What came of a run on a testbed: the result, and what went wrong and cost time, in order."""
+
+    __test__ = False  # for pytest
+
+    result: RunResult
+    incidents: List[str]
+
+
+def testbed_settings(settings: Settings, hosts: HostsFile) -> Settings:
+    """The settings for these hosts: their number and their types, and links that nobody simulates."""
+    types = hosts.types_file or settings.cluster.hosts_file
+    return settings.replace(cluster={"hosts": len(hosts.urls), "mobility": False, "hosts_file": types})
+
+
+def offered_cluster(settings: Settings, hosts: HostsFile) -> Cluster:
+    """The hosts with the memory that their agents offer; one that does not answer has what its type says."""
+    cluster = cluster_of(settings.cluster, hosts.types)
+    offers = cluster.ram_mb.copy()
+    for index, url in enumerate(hosts.urls):
+        try:
+            offers[index] = float(AgentClient(url, hosts.credentials).host()["memory_mb"])
+        except (AgentSilent, AgentRefusal, KeyError, TypeError, ValueError):
+            continue  # the backend notes it
+    return replace(cluster, ram_mb=np.minimum(cluster.ram_mb, offers))
+
+
+def run_on_testbed(
+    settings: Settings, hosts: HostsFile, folder: Path, model: str = "", progress: Optional[Progress] = None
+) -> TestbedRun:
+    """Run `settings` on the agents of `hosts`, in real time.
+
+    Parameters
+    ----------
+    folder : where journal and results are kept; a run that was killed there is gone on with.
+
+    Raises
+    ------
+    NoAgentError
+        None of the agents answers.
+    """
+    journal = Journal(folder / JOURNAL)
+    try:
+        with limited_threads(1):
+            backend, journaled = _put_up(settings, hosts, folder, journal)
+            try:
+                backend.greet()
+                loop = build_loop(settings, cluster=backend.cluster, backend=journaled, accuracy=backend)
+                result = run_loop(loop, model, progress)
+            except BaseException:
+                backend.abandon()
+                raise
+            backend.close()
+        return TestbedRun(result, backend.incidents)
+    finally:
+        journal.close()
+
+
+def _put_up(
+    settings: Settings, hosts: HostsFile, folder: Path, journal: Journal
+) -> Tuple[TestbedBackend, JournaledBackend]:
+    cluster = offered_cluster(settings, hosts)
+    applications = load_catalogue(settings.arrivals.apps_file, settings.arrivals.applications)
+    backend = TestbedBackend(
+        cluster=cluster,
+        urls=hosts.urls,
+        credentials=hosts.credentials,
+        data=TaskData(applications, folder / RESULTS, settings.fragments.micro_batch_images),
+        journal=journal,
+        settings=settings.testbed,
+        room_mb=cluster.ram_mb * settings.engine.ram_overcommit,
+        cores=settings.fragments.cores,
+    )
+    return backend, JournaledBackend(backend, journal)

@@ -1,0 +1,87 @@
+"""``cosco-splitplace testbed``: agents on this machine, and runs on them."""
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Callable, Optional, TypeVar
+
+import click
+from rich.table import Table
+
+from ..backends.testbed.hosts_file import read_hosts_file
+from ..backends.testbed.local import LocalTestbed, default_folder, memory_a_worker
+from ..errors import require
+from .common import policy_options, print_json, settings_options
+from .console import errors, output
+from .real_run import real_run, real_run_options
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def folder_option(command: F) -> F:
+    """Where the testbed is."""
+    return click.option(
+        "--folder", type=click.Path(path_type=Path), default=default_folder, show_default="in ~/.local/state",
+        help="Folder of the testbed.",
+    )(command)
+
+
+@click.group()
+def testbed() -> None:
+    """Agents on this machine: start them, run real tasks through real fragments, end them.
+
+    \b
+    cosco-splitplace testbed up --workers 4
+    cosco-splitplace testbed run --scheduler SplitPlace --intervals 10 --interval-seconds 20
+    cosco-splitplace testbed down
+    """
+
+
+@testbed.command()
+@click.option("--workers", type=click.IntRange(1, 200), default=4, show_default=True, help="How many agents.")
+@click.option("--memory-mb", type=click.IntRange(64), help="Memory of each for fragments.  [default: what is free, shared]")
+@folder_option
+def up(workers: int, memory_mb: Optional[int], folder: Path) -> None:
+    """Start agents on loopback, without root: each a process of its own, fragments as its children."""
+    found = LocalTestbed(folder)
+    found.up(workers, memory_mb or memory_a_worker(workers))
+    errors().print(
+        f"{workers} agents are up with {found.memory_mb} MB each; next: cosco-splitplace testbed run", highlight=False
+    )
+
+
+@testbed.command()
+@policy_options
+@settings_options
+@real_run_options
+@folder_option
+def run(folder: Path, **options: Any) -> None:
+    """Run real tasks on the testbed: a policy, as `cosco-splitplace run` does, but in real time."""
+    found = LocalTestbed(folder)
+    require(bool(found.agents), f"no testbed is up in {folder}; start one with: cosco-splitplace testbed up")
+    real_run(read_hosts_file(found.hosts_file), **options)
+
+
+@testbed.command()
+@folder_option
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def status(folder: Path, as_json: bool) -> None:
+    """Which agents are up, and how they are."""
+    found = LocalTestbed(folder).status()
+    if as_json:
+        print_json({"folder": str(folder), "agents": [vars(one) for one in found]})
+        return
+    if not found:
+        output().print(f"no testbed is up in {folder}", highlight=False, soft_wrap=True)
+        return
+    table = Table("Agent", "Answers", "Detail")
+    for one in found:
+        table.add_row(one.address, "yes" if one.answers else "no", one.detail)
+    output().print(table)
+
+
+@testbed.command()
+@folder_option
+def down(folder: Path) -> None:
+    """End everything that `up` started, also after a crash; results stay."""
+    count = LocalTestbed(folder).down()
+    errors().print(f"{count} agents ended; nothing of the testbed is left", highlight=False)
