@@ -20,6 +20,8 @@ setup(
     },
     install_requires=[
         "click>=8.0",
+        "docker>=6.1",
+        "flask>=2.2",
         "jinja2>=3.0",
         "joblib>=1.4",
         "matplotlib>=3.7",
@@ -34,9 +36,12 @@ setup(
         "tomli>=2.0; python_version < '3.11'",
         "tomli-w>=1.0",
         "torch>=1.13",
+        "waitress>=2.1",
+        "zstandard>=0.18",
     ],
     extras_require={
-        "test": ["hypothesis>=6.0", "mypy>=1.5", "pandas-stubs", "pytest>=7.0", "ruff>=0.1", "types-requests"],
+        "test": ["hypothesis>=6.0", "mypy>=1.5", "pandas-stubs", "pytest>=7.0", "ruff>=0.1", "schemathesis>=4.0",
+                 "types-requests"],
         "dev": ["py-spy"],
     },
     entry_points={"console_scripts": ["cosco-splitplace = cosco_splitplace.cli:main"]},

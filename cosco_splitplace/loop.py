@@ -213,7 +213,7 @@ class Loop:
         self.history.failures = self.workflows.failed
 
     def _hold_back_followers(self, interval: Interval) -> None:
-        """A fragment gets a host only when the one before it has one, so that nothing is held for data that can't come."""
+        """A fragment gets a host only when the one before it has one: nothing is held for data that can't come."""
         problem, hosts = _filled(interval.problem), interval.hosts
         waiting = {int(one) for one in problem.fragment_ids[hosts == WAIT]}
         row = {one: index for index, one in enumerate(problem.fragment_ids.tolist())}

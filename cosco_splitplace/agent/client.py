@@ -1,4 +1,5 @@
 """An agent as seen from the broker or from another agent: the REST API under /v1 as methods."""
+
 from __future__ import annotations
 
 import hashlib
@@ -42,7 +43,7 @@ class Credentials:
 
 
 class AgentClient:
-    """The agent at `url`, "http(s)://HOST:PORT". Safe to share between threads; raises `AgentSilent`, `AgentRefusal`."""
+    """The agent at `url`, "http(s)://HOST:PORT", for all threads; its methods raise `AgentSilent` and `AgentRefusal`."""
 
     def __init__(self, url: str, credentials: Credentials, answer_s: float = ANSWER_S) -> None:
         self.url, self._credentials, self._answer_s = url, credentials, answer_s
@@ -102,7 +103,9 @@ class AgentClient:
 
     def link_inputs(self, name: str, chunks: Mapping[int, str]) -> List[int]:
         """Take these payloads as inputs where the agent has them already; returns the chunks that it lacks."""
-        answer = self._json("POST", f"/v1/fragments/{name}/inputs", json={"chunks": {str(k): v for k, v in chunks.items()}})
+        answer = self._json(
+            "POST", f"/v1/fragments/{name}/inputs", json={"chunks": {str(k): v for k, v in chunks.items()}}
+        )
         return [int(one) for one in answer["missing"]]
 
     def put_input(self, name: str, chunk: int, content: bytes, keep: bool = False) -> None:
@@ -144,7 +147,11 @@ class AgentClient:
     def _ask(self, method: str, path: str, answer_s: Optional[float] = None, **options: Any) -> requests.Response:
         try:
             reply = self._session().request(
-                method, self.url + path, timeout=(CONNECT_S, answer_s or self._answer_s), allow_redirects=False, **options
+                method,
+                self.url + path,
+                timeout=(CONNECT_S, answer_s or self._answer_s),
+                allow_redirects=False,
+                **options,
             )
         except requests.RequestException as error:
             raise AgentSilent(f"{self.url} {method} {path}: {type(error).__name__}") from error

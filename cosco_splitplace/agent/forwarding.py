@@ -1,4 +1,5 @@
 """Sends a fragment's payloads on to a fragment at another agent, one by one as they come, until all were taken."""
+
 from __future__ import annotations
 
 import logging
@@ -26,7 +27,7 @@ class Forwarder:
     acknowledged : told how many the target has taken.
 
     A target that is not there (it moves, or is not placed yet) or does not answer is tried again until the broker
-    names another one. After each failure it is asked what it has, so that nothing is sent twice and nothing is left out.
+    names another one. After each failure it is asked what it has, so that nothing is sent twice or left out.
     """
 
     def __init__(

@@ -4,20 +4,21 @@ All that matters is on disk, so that an agent that was killed finds its fragment
 Everything that changes gets the next version number: who asks for what changed since a version he knows gets each
 fragment's present state, so that lost, late or repeated notifications do no harm.
 """
+
 from __future__ import annotations
 
 import json
 import logging
 import os
-
 import secrets
 import selectors
 import shutil
 import threading
 import time
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import Any, Dict, List, Optional, Tuple
+from typing import Any, Callable, Dict, List, Optional, Tuple
 
 from ..errors import AgentRefusal, EngineError
 from ..pipeline.payload import digest
@@ -31,7 +32,7 @@ from .workspace import INPUT_BELL, OUTPUT_BELL, Workspace
 logger = logging.getLogger(__name__)
 RUNNING, FINISHED, FAILED, MOVING, MOVED = "running", "finished", "failed", "moving", "moved"
 RESTARTS = 2  # of a runtime that was killed, on its host, before the broker is told that it failed; our choice
-OUT_OF_MEMORY = "it took "  # how the engine's reason begins
+OUT_OF_MEMORY = "it took "  # how an engine's reason begins
 NOT_FOUND, CONFLICT, FULL = 404, 409, 507
 SPARE, SPARE_MB = 0.25, 64  # beyond its reservation, before a fragment is ended; our choice
 SETTLED_S = 120.0  # payloads and remains of moved fragments are kept that long
@@ -68,6 +69,10 @@ class Held:
     def limits(self) -> Limits:
         """What it may take: what was reserved for it, and what a measurement may have missed."""
         return Limits(int(self.spec.memory_mb * (1 + SPARE)) + SPARE_MB, self.spec.cpus)
+
+
+def _content(path: Callable[[int], Path], chunk: int) -> bytes:
+    return path(chunk).read_bytes()
 
 
 class Fragments:
@@ -134,8 +139,13 @@ class Fragments:
         """Send its outputs and its inputs there from now on."""
         with self._changed:
             held = self._known(name)
-            spec = FragmentSpec.from_json({**held.spec.to_json(), "forward": [vars(one) for one in forward],
-                                           "relay": [vars(one) for one in relay]})
+            spec = FragmentSpec.from_json(
+                {
+                    **held.spec.to_json(),
+                    "forward": [vars(one) for one in forward],
+                    "relay": [vars(one) for one in relay],
+                }
+            )
             held.spec = spec
             (held.work.path / "spec.json").write_text(json.dumps(spec.to_json()), encoding="utf-8")
             self._supply(held)
@@ -156,7 +166,8 @@ class Fragments:
         with self._changed:
             held = self._receiving(name)
             missing = [
-                chunk for chunk, sha256 in sorted(chunks.items())
+                chunk
+                for chunk, sha256 in sorted(chunks.items())
                 if chunk >= held.outputs and not self._payloads.link(sha256, held.work.input(self._within(held, chunk)))
             ]
             self._took_in(held)
@@ -413,7 +424,8 @@ class Fragments:
         used = sum(one.spec.memory_mb for one in self._held.values() if one.state in (RUNNING, MOVING))
         if used + spec.memory_mb > self.memory_mb:
             raise AgentRefusal(
-                f"no room: {spec.memory_mb} MB are asked for, {self.memory_mb - used} of {self.memory_mb} MB are free", FULL
+                f"no room: {spec.memory_mb} MB are asked for, {self.memory_mb - used} of {self.memory_mb} MB are free",
+                FULL,
             )
 
     def _attach(self, held: Held) -> None:
@@ -444,7 +456,11 @@ class Fragments:
                 return self._available(held, kind, known, cancelled)
 
             held.forwarders[kind, target] = Forwarder(
-                client, target, held.spec.chunks, available, lambda chunk, path=path: path(chunk).read_bytes(),
+                client,
+                target,
+                held.spec.chunks,
+                available,
+                partial(_content, path),
                 lambda target, count: self._acknowledged(held, target, count),
             )
 
@@ -514,5 +530,3 @@ class Fragments:
                 self._payloads.drop_unused(SETTLED_S)
             except OSError as error:
                 logger.warning("housekeeping: %s", error)
-
-

@@ -1,4 +1,5 @@
 """What a host is and what it does now, by psutil."""
+
 from __future__ import annotations
 
 import platform

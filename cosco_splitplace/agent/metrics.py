@@ -1,4 +1,5 @@
 """What Prometheus reads: the host and its fragments, as text (exposition format 0.0.4)."""
+
 from __future__ import annotations
 
 from collections import Counter
@@ -35,8 +36,16 @@ def metrics_text(agent: "Agent") -> str:
     for name, help_text in COUNTERS.items():
         family(name, "counter", help_text, [("", now[name])])
     states = Counter(one["state"] for one in agent.fragments.held())
-    family("fragments", "gauge", "fragments that are here, by state",
-           [(f'{{state="{state}"}}', count) for state, count in sorted(states.items())])
-    family("refused_total", "counter", "requests that were refused, by HTTP status",
-           [(f'{{status="{status}"}}', count) for status, count in sorted(agent.refused.items())])
+    family(
+        "fragments",
+        "gauge",
+        "fragments that are here, by state",
+        [(f'{{state="{state}"}}', count) for state, count in sorted(states.items())],
+    )
+    family(
+        "refused_total",
+        "counter",
+        "requests that were refused, by HTTP status",
+        [(f'{{status="{status}"}}', count) for status, count in sorted(agent.refused.items())],
+    )
     return "\n".join(lines) + "\n"

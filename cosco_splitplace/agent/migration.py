@@ -3,6 +3,7 @@
 The source is removed only when the target says that it runs. If anything fails before, the source goes on: from its own
 checkpoint, or after its last micro-batch. The fragment is never lost, and what failed is told.
 """
+
 from __future__ import annotations
 
 import io
@@ -42,7 +43,9 @@ class Arrival:
         names.table(value, "an arrival", {"spec": dict, "parts": list, "frozen": bool}, {})
         if not 0 < len(value["parts"]) <= MOST_PARTS:
             raise AgentRefusal(f"an arrival of {len(value['parts'])} parts; allowed: 1 to {MOST_PARTS}")
-        return cls(FragmentSpec.from_json(value["spec"]), [names.sha256(one) for one in value["parts"]], value["frozen"])
+        return cls(
+            FragmentSpec.from_json(value["spec"]), [names.sha256(one) for one in value["parts"]], value["frozen"]
+        )
 
     def to_json(self) -> Dict[str, Any]:
         """What ``from_json`` reads."""
@@ -93,7 +96,12 @@ def migrate(fragments: Fragments, name: str, target: str, credentials: Credentia
     fragments.has_left(held, target)
     engine.stop(name)
     return {
-        "moved": True, "reason": "", "live": frozen, "bytes": size, "downtime_s": round(last - began, 4), **steps,
+        "moved": True,
+        "reason": "",
+        "live": frozen,
+        "bytes": size,
+        "downtime_s": round(last - began, 4),
+        **steps,
     }
 
 

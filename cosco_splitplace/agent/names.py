@@ -1,4 +1,5 @@
 """What may come from the wire as a name, a hash or an address. Nothing else becomes part of a path or a request."""
+
 from __future__ import annotations
 
 import re
@@ -51,8 +52,12 @@ def agent_url(value: Any) -> str:
     except ValueError:
         parts = port = None
     good = (
-        parts is not None and parts.scheme in ("http", "https") and port is not None and 0 < port <= LARGEST_PORT
-        and value == f"{parts.scheme}://{parts.netloc}" and _HOST.fullmatch(parts.netloc[: -len(f":{port}")])
+        parts is not None
+        and parts.scheme in ("http", "https")
+        and port is not None
+        and 0 < port <= LARGEST_PORT
+        and value == f"{parts.scheme}://{parts.netloc}"
+        and _HOST.fullmatch(parts.netloc[: -len(f":{port}")])
     )
     if not good:
         raise AgentRefusal(f"{shown(value)} is no agent's address; allowed: http(s)://HOST:PORT")

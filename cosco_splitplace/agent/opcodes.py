@@ -3,6 +3,7 @@
 ``hostStat``, ``ContainerStat``, ``hostDetails...``, ``delete`` and ``migrate`` are answered here. COSCO's create, stop,
 start, checkpoint and restore follow with the Docker engine.
 """
+
 from __future__ import annotations
 
 import re
@@ -27,16 +28,24 @@ def add_opcodes(app: Flask, agent: "Agent") -> None:
         now = agent.facts.now()
         used_mb = now["disk_mb"] - now["free_disk_mb"]
         return {
-            "ip": request.host.partition(":")[0], "time-stamp": time.time(), "cpu": 100 * now["cpu_share"],
-            "memory": 100 * (1 - now["free_memory_mb"] / agent.facts.still()["total_memory_mb"]), "disk": used_mb,
+            "ip": request.host.partition(":")[0],
+            "time-stamp": time.time(),
+            "cpu": 100 * now["cpu_share"],
+            "memory": 100 * (1 - now["free_memory_mb"] / agent.facts.still()["total_memory_mb"]),
+            "disk": used_mb,
         }
 
     def container_stat(_: Mapping[str, Any]) -> Dict[str, Any]:
         return {
-            "time-stamp": time.time(), "hostIP": request.host.partition(":")[0],
+            "time-stamp": time.time(),
+            "hostIP": request.host.partition(":")[0],
             "stats": [
-                {"name": one["name"], "time": time.time(), "running": one["state"] in ("running", "moving"),
-                 "error": one["error"]}
+                {
+                    "name": one["name"],
+                    "time": time.time(),
+                    "running": one["state"] in ("running", "moving"),
+                    "error": one["error"],
+                }
                 for one in agent.fragments.held()
             ],
         }
@@ -50,8 +59,11 @@ def add_opcodes(app: Flask, agent: "Agent") -> None:
         return {"rc": 0}
 
     opcodes: Dict[str, Callable[[Mapping[str, Any]], Dict[str, Any]]] = {
-        "hostStat": host_stat, "ContainerStat": container_stat, "hostDetailsPhysical": host_details,
-        "hostDetailsVirtual": host_details, "delete": delete,
+        "hostStat": host_stat,
+        "ContainerStat": container_stat,
+        "hostDetailsPhysical": host_details,
+        "hostDetailsVirtual": host_details,
+        "delete": delete,
     }
 
     @app.get("/request")
@@ -60,7 +72,9 @@ def add_opcodes(app: Flask, agent: "Agent") -> None:
         if not isinstance(payload, dict) or not isinstance(payload.get("opcode"), str):
             raise AgentRefusal("the body is no JSON object with an opcode")
         if payload["opcode"] not in opcodes:
-            raise AgentRefusal(f"unknown opcode {names.shown(payload['opcode'])}; allowed: {', '.join(sorted(opcodes))}")
+            raise AgentRefusal(
+                f"unknown opcode {names.shown(payload['opcode'])}; allowed: {', '.join(sorted(opcodes))}"
+            )
         return jsonify(opcodes[payload["opcode"]](payload))
 
 

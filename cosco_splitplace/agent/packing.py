@@ -1,11 +1,13 @@
-"""A fragment's folder as a stream that can travel: a zstd-compressed tar, checked entry by entry when it is unpacked."""
+"""A fragment's folder as a stream that can travel: a zstd-compressed tar, checked entry by entry on arrival."""
+
 from __future__ import annotations
 
 import os
 import re
 import tarfile
+from io import RawIOBase
 from pathlib import Path
-from typing import IO, Iterator
+from typing import IO, Iterator, Union
 
 import zstandard
 
@@ -29,14 +31,18 @@ def pack(folder: Path, target: IO[bytes]) -> int:
         with tarfile.open(fileobj=compressed, mode="w|", format=tarfile.PAX_FORMAT) as archive:
             for path in sorted(folder.rglob("*")):
                 name = path.relative_to(folder).as_posix()
-                if _INSIDE.fullmatch(name) and not path.is_symlink() and (path.is_file() or path.is_dir() or path.is_fifo()):
+                if (
+                    _INSIDE.fullmatch(name)
+                    and not path.is_symlink()
+                    and (path.is_file() or path.is_dir() or path.is_fifo())
+                ):
                     # never as a hard link to an entry before it
                     archive.inodes = {}  # type: ignore[attr-defined]
                     archive.add(path, name, recursive=False)
     return target.tell() - began
 
 
-def unpack(source: IO[bytes], folder: Path, most_bytes: int) -> None:
+def unpack(source: Union[IO[bytes], RawIOBase], folder: Path, most_bytes: int) -> None:
     """Unpack into `folder`: regular files, folders and named pipes of a fragment, and nothing else.
 
     Raises

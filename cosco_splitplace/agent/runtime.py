@@ -4,6 +4,7 @@ It streams: each input is answered as soon as it is there, so that the next frag
 while this one works on the second. Only one micro-batch is in memory, and torch is given at most ``images_at_once`` of
 it. Started again in the same folder, it goes on after the last output that is there.
 """
+
 from __future__ import annotations
 
 import hashlib
@@ -70,7 +71,7 @@ def _answer(
     tensor = torch.from_numpy(decode(content))
     began = time.monotonic()
     with torch.inference_mode():
-        parts: List[torch.Tensor] = [module(part) for part in tensor.split(images_at_once)]
+        parts: List[torch.Tensor] = [module(part) for part in torch.split(tensor, images_at_once)]
         answer = encode((parts[0] if len(parts) == 1 else torch.cat(parts)).numpy())
     record["compute_s"] += time.monotonic() - began
     record["images"] += len(tensor)

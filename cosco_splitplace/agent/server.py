@@ -3,6 +3,7 @@
 Every request needs the cluster's bearer token. What comes in is checked before anything is done with it, and a refusal
 says what came and what is allowed.
 """
+
 from __future__ import annotations
 
 import hmac
@@ -100,7 +101,11 @@ class Agent:
         self.payloads = Store(settings.folder / "payloads", settings.most_upload_bytes, settings.reserve_bytes)
         self.facts = HostFacts(settings.folder, settings.memory_mb)
         self.fragments = Fragments(
-            settings.folder / "fragments", engine, self.artifacts, self.payloads, settings.memory_mb,
+            settings.folder / "fragments",
+            engine,
+            self.artifacts,
+            self.payloads,
+            settings.memory_mb,
             settings.credentials,
         )
         self.refused: Dict[int, int] = {}
@@ -108,8 +113,11 @@ class Agent:
     def host(self) -> Dict[str, Any]:
         """What the host is and does."""
         return {
-            **self.facts.still(), **self.facts.now(), "engine": self.engine.name,
-            "live_migration": self.engine.live_migration, "incarnation": self.fragments.incarnation,
+            **self.facts.still(),
+            **self.facts.now(),
+            "engine": self.engine.name,
+            "live_migration": self.engine.live_migration,
+            "incarnation": self.fragments.incarnation,
         }
 
 

@@ -1,4 +1,5 @@
-"""Starts an agent: reads the token, builds its parts, listens by waitress or, with TLS, by a threaded werkzeug server."""
+"""Starts an agent: reads its token, builds its parts, listens by waitress or, with TLS, by werkzeug's server."""
+
 from __future__ import annotations
 
 import logging
@@ -41,7 +42,7 @@ class Tls:
                 context.load_verify_locations(self.client_ca)
                 context.verify_mode = ssl.CERT_REQUIRED
         except (OSError, ssl.SSLError) as error:
-            raise ConfigurationError(f"the TLS files can't be used ({error}); give PEM files of --tls-cert, --tls-key")
+            raise ConfigurationError(f"the TLS files can't be used ({error}); give PEM files") from None
         return context
 
 
@@ -67,7 +68,7 @@ def read_token(path: Path) -> str:
 
 
 def parse_listen(text: str) -> Tuple[str, int]:
-    """"HOST:PORT" as (host, port); port 0 means any that is free."""
+    """ "HOST:PORT" as (host, port); port 0 means any that is free."""
     host, colon, port = text.rpartition(":")
     require(bool(colon and host and port.isdigit() and int(port) < 65536), f"--listen is {text!r}; give HOST:PORT")
     return host.strip("[]"), int(port)
@@ -91,7 +92,9 @@ class AgentServer:
     ``address`` is where it listens; `serve` returns after `close`.
     """
 
-    def __init__(self, settings: AgentSettings, engine: Engine, listen: Tuple[str, int], tls: Optional[Tls] = None) -> None:
+    def __init__(
+        self, settings: AgentSettings, engine: Engine, listen: Tuple[str, int], tls: Optional[Tls] = None
+    ) -> None:
         self.agent = Agent(settings, engine)
         self._server, self._run = _listening(make_app(self.agent), listen, tls)
         scheme = "https" if tls else "http"
@@ -120,11 +123,17 @@ def _listening(app: Any, listen: Tuple[str, int], tls: Optional[Tls]) -> Tuple[A
     if tls is not None:  # waitress speaks no TLS
         server = make_server(host, port, app, threaded=True, ssl_context=tls.context())
         return server, server.serve_forever
-    from waitress.server import create_server
+    from waitress.server import create_server  # slow to import, and not needed with TLS
 
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # it warns whenever notifications are being held back
     wsgi = create_server(
-        app, host=host, port=port, threads=THREADS, ident=None, channel_timeout=300, max_request_body_size=2**31,
+        app,
+        host=host,
+        port=port,
+        threads=THREADS,
+        ident=None,
+        channel_timeout=300,
+        max_request_body_size=2**31,
         connection_limit=1000,
     )
 

@@ -1,9 +1,11 @@
 """What an agent is told about a fragment: which network, how much, within which limits, and where its output goes."""
+
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from typing import Any, Dict, Mapping, Tuple
 
+from ..errors import AgentRefusal
 from . import names
 
 MOST_IMAGES = 65_536  # in one micro-batch
@@ -53,7 +55,12 @@ class FragmentSpec:
     def from_json(cls, value: Any) -> "FragmentSpec":
         """Checked; raises `AgentRefusal`, which says what came and what is allowed."""
         required = {
-            "manifest": str, "weights": str, "index": int, "chunks": int, "images_at_once": int, "memory_mb": int,
+            "manifest": str,
+            "weights": str,
+            "index": int,
+            "chunks": int,
+            "images_at_once": int,
+            "memory_mb": int,
         }
         names.table(value, "a fragment", required, {"cpus": object, "forward": list, "relay": list})
         return cls(
@@ -81,7 +88,7 @@ class FragmentSpec:
 def targets(value: Any, what: str) -> Tuple[Target, ...]:
     """A list of targets, checked."""
     if not isinstance(value, (list, tuple)) or len(value) > MOST_TARGETS:
-        raise names.AgentRefusal(f"{what} is {names.shown(value)}; allowed: a list of at most {MOST_TARGETS} targets")
+        raise AgentRefusal(f"{what} is {names.shown(value)}; allowed: a list of at most {MOST_TARGETS} targets")
     return tuple(Target.from_json(one) for one in value)
 
 
@@ -89,12 +96,12 @@ def links(value: Any) -> Mapping[int, str]:
     """``{"chunks": {"0": sha256, ...}}``: which payload is which chunk."""
     chunks = names.table(value, "links", {"chunks": dict}, {})["chunks"]
     if len(chunks) > names.MOST_CHUNKS:
-        raise names.AgentRefusal(f"{len(chunks)} chunks came; allowed: {names.MOST_CHUNKS}")
+        raise AgentRefusal(f"{len(chunks)} chunks came; allowed: {names.MOST_CHUNKS}")
     return {chunk_index(key): names.sha256(one) for key, one in chunks.items()}
 
 
 def chunk_index(text: str) -> int:
     """The number of a chunk, as a path or a JSON key has it."""
     if not (text.isascii() and text.isdigit() and len(text) <= 6):
-        raise names.AgentRefusal(f"{names.shown(text)} is no chunk's number")
+        raise AgentRefusal(f"{names.shown(text)} is no chunk's number")
     return names.whole(int(text), "a chunk's number", 0, names.MOST_CHUNKS - 1)

@@ -1,4 +1,5 @@
 """Blobs on disk by their SHA-256. What is used by a fragment is linked into its folder and survives here or there."""
+
 from __future__ import annotations
 
 import os

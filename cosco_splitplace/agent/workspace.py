@@ -8,6 +8,7 @@
 a byte in ``input.bell`` tells the runtime that an input came, one in ``output.bell`` tells the agent that the runtime
 got on. A lost ring costs a second, as both sides look once a second anyway.
 """
+
 from __future__ import annotations
 
 import json

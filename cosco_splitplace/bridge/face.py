@@ -12,8 +12,8 @@ from typing import Dict, List, Sequence, Tuple
 import numpy as np
 
 from ..cluster import Cluster
-from ..power import power_at
 from ..placement.port import WAIT, PlacementProblem
+from ..power import power_at
 from ..records import FloatArray, HostUsage, IntArray, Snapshot
 
 SECONDS_PER_HOUR = 3600.0

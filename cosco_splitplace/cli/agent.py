@@ -1,6 +1,8 @@
 """``cosco-splitplace agent``: what runs on an edge host."""
+
 from __future__ import annotations
 
+import hashlib
 import logging
 import signal
 import sys
@@ -9,19 +11,39 @@ from typing import Any, Optional
 
 import click
 
+from ..agent.engines import Engine
 from ..agent.engines.process import ProcessEngine
 from ..agent.server import AgentSettings
-from ..agent.serving import AgentServer, Tls, memory_for_fragments, own_credentials, parse_listen, read_token, write_address
+from ..agent.serving import (
+    AgentServer,
+    Tls,
+    memory_for_fragments,
+    own_credentials,
+    parse_listen,
+    read_token,
+    write_address,
+)
 from ..errors import require
 from .console import errors
 
 
 @click.command()
-@click.option("--listen", metavar="HOST:PORT", default="127.0.0.1:8082", show_default=True, help="Where to listen; port 0: any.")
-@click.option("--token-file", type=click.Path(path_type=Path), required=True, help="File with the cluster's token, mode 600.")
+@click.option(
+    "--listen", metavar="HOST:PORT", default="127.0.0.1:8082", show_default=True, help="Where to listen; port 0: any."
+)
+@click.option(
+    "--token-file", type=click.Path(path_type=Path), required=True, help="File with the cluster's token, mode 600."
+)
 @click.option("--folder", type=click.Path(path_type=Path), required=True, help="Where the agent keeps everything.")
 @click.option("--memory-mb", type=click.IntRange(1), help="Memory for all fragments.  [default: 3/4 of the host's]")
-@click.option("--engine", type=click.Choice(["process"]), default="process", show_default=True, help="What runs fragments.")
+@click.option(
+    "--engine", type=click.Choice(["process", "docker"]), default="process", show_default=True,
+    help="What runs fragments: child processes, or Docker containers that CRIU can move.",
+)
+@click.option(
+    "--docker-socket", type=click.Path(path_type=Path), default=Path("/var/run/docker.sock"), show_default=True,
+    help="Socket of the Docker daemon.",
+)
 @click.option("--tls-cert", type=click.Path(path_type=Path), help="Certificate (PEM); makes the agent speak TLS.")
 @click.option("--tls-key", type=click.Path(path_type=Path), help="Its key.")
 @click.option("--tls-ca", type=click.Path(path_type=Path), help="Who signed the other agents' certificates.")
@@ -35,6 +57,7 @@ def agent(
     folder: Path,
     memory_mb: Optional[int],
     engine: str,
+    docker_socket: Path,
     tls_cert: Optional[Path],
     tls_key: Optional[Path],
     tls_ca: Optional[Path],
@@ -51,18 +74,30 @@ def agent(
 
     Started again with the same folder, it goes on with the fragments that are there.
     """
-    logging.basicConfig(level=logging.INFO if verbose else logging.WARNING, format="%(asctime)s %(levelname)s %(message)s")
+    logging.basicConfig(
+        level=logging.INFO if verbose else logging.WARNING, format="%(asctime)s %(levelname)s %(message)s"
+    )
     require((tls_cert is None) == (tls_key is None), "--tls-cert and --tls-key come together")
     require(not tls_clients or tls_ca is not None, "--tls-clients needs --tls-ca")
     host, port = parse_listen(listen)
-    require(not open_opcodes or host in ("127.0.0.1", "localhost", "::1"), f"--open-opcodes is for loopback, not {host}")
-    tls = Tls(tls_cert, tls_key, tls_ca if tls_clients else None) if tls_cert is not None and tls_key is not None else None
+    require(
+        not open_opcodes or host in ("127.0.0.1", "localhost", "::1"), f"--open-opcodes is for loopback, not {host}"
+    )
+    tls = (
+        Tls(tls_cert, tls_key, tls_ca if tls_clients else None)
+        if tls_cert is not None and tls_key is not None
+        else None
+    )
     token = read_token(token_file)
     settings = AgentSettings(
-        folder, token, memory_for_fragments(memory_mb or 0), own_credentials(token, tls_ca, tls), open_opcodes=open_opcodes
+        folder,
+        token,
+        memory_for_fragments(memory_mb or 0),
+        own_credentials(token, tls_ca, tls),
+        open_opcodes=open_opcodes,
     )
     try:
-        server = AgentServer(settings, ProcessEngine(), (host, port), tls)
+        server = AgentServer(settings, _engine(engine, docker_socket, folder), (host, port), tls)
     except OSError as error:
         require(False, f"can't listen on {listen}: {error.strerror or error}")
         return
@@ -73,9 +108,23 @@ def agent(
     signal.signal(signal.SIGTERM, end)
     if address_file is not None:
         write_address(address_file, server.address)
-    errors().print(f"agent at {server.address}, engine {engine}, {settings.memory_mb} MB for fragments", highlight=False)
+    errors().print(
+        f"agent at {server.address}, engine {engine}, {settings.memory_mb} MB for fragments", highlight=False
+    )
     try:
         server.serve()
     except KeyboardInterrupt:
         server.close()
         sys.exit(0)
+
+
+def _engine(name: str, socket: Path, folder: Path) -> Engine:
+    if name == ProcessEngine.name:
+        return ProcessEngine()
+    from ..agent.engines.docker import DockerEngine  # the docker SDK takes 10 MB
+
+    label = hashlib.sha256(str(folder.resolve()).encode()).hexdigest()[:12]
+    engine = DockerEngine(str(socket), label)
+    if engine.missing():
+        errors().print(f"no live migration: {engine.missing()}", highlight=False, soft_wrap=True)
+    return engine

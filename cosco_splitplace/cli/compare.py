@@ -21,7 +21,6 @@ from ..evaluation.summaries import seeds_by_model, summarise
 from ..evaluation.tables import application_comparison_table, comparison_table, standing_table
 from .common import build_settings, command_line, prepare_placer, print_json, progress_bar, settings_options
 from .console import INTERRUPTED, errors, output
-)
 from .inside import Inside, cosco_option
 
 MODELS = "SplitPlace,M+G,S+G,L+G,R+D,MC,Gillis,S+least-loaded,SplitPlace+"

@@ -1,4 +1,5 @@
 """A run on agents, for ``testbed run`` and ``run --backend testbed``."""
+
 from __future__ import annotations
 
 import sys
@@ -25,14 +26,24 @@ NO_REGIME = ""  # regimes are calibrated worlds of simulated hosts
 
 def real_run_options(command: F) -> F:
     """What such runs have beside a simulated one's."""
-    for option in reversed((
-        click.option("--interval-seconds", type=float, help="Length of an interval.  [default: 20]"),
-        click.option("--no-pipelining", is_flag=True, help="The paper's strict chain: a fragment waits for the one before."),
-        click.option("--out", type=click.Path(path_type=Path), help="Result folder.  [default: results/<model>-seed<k>-001]"),
-        click.option("--resume", type=click.Path(path_type=Path), help="Go on with the run that was killed in this folder."),
-        click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of tables; no progress bar."),
-        click.option("--no-report", is_flag=True, help="Write data only: no plots, no report.html."),
-    )):
+    for option in reversed(
+        (
+            click.option("--interval-seconds", type=float, help="Length of an interval.  [default: 20]"),
+            click.option(
+                "--no-pipelining", is_flag=True, help="The paper's strict chain: a fragment waits for the one before."
+            ),
+            click.option(
+                "--out", type=click.Path(path_type=Path), help="Result folder.  [default: results/<model>-seed<k>-001]"
+            ),
+            click.option(
+                "--resume", type=click.Path(path_type=Path), help="Go on with the run that was killed in this folder."
+            ),
+            click.option(
+                "--json", "as_json", is_flag=True, help="Print one JSON object instead of tables; no progress bar."
+            ),
+            click.option("--no-report", is_flag=True, help="Write data only: no plots, no report.html."),
+        )
+    ):
         command = option(command)
     return command
 
@@ -69,21 +80,33 @@ def real_run(
     place: ContextManager[Path] = result_folder(out, stem, RESULTS) if resume is None else nullcontext(resume)
     with place as folder, progress_bar(as_json) as report:
         (folder / SETTINGS_FILE).write_text(settings.to_toml(), encoding="utf-8")
-        run = run_on_testbed(settings, testbed, folder, model, lambda done, total: report(f"{model}: intervals", done, total))
+        run = run_on_testbed(
+            settings, testbed, folder, model, lambda done, total: report(f"{model}: intervals", done, total)
+        )
     result = run.result
     write_result(result, folder)
     (folder / INCIDENTS_FILE).write_text("".join(f"{one}\n" for one in run.incidents), encoding="utf-8")
     if not no_report:
         write_report(result, folder, command_line())
     if as_json:
-        print_json({**result_object(result, folder), "incidents": run.incidents,
-                    "failures": [{"task": one.task.task_id, "reason": one.reason} for one in result.failures]})
+        print_json(
+            {
+                **result_object(result, folder),
+                "incidents": run.incidents,
+                "failures": [{"task": one.task.task_id, "reason": one.reason} for one in result.failures],
+            }
+        )
     else:
-        show(result, folder, no_report)
+        show(result, folder, False, no_report)
         for failure in result.failures:
-            errors().print(f"task {failure.task.task_id} was given up: {failure.reason}", highlight=False, soft_wrap=True)
+            errors().print(
+                f"task {failure.task.task_id} was given up: {failure.reason}", highlight=False, soft_wrap=True
+            )
         if run.incidents:
-            errors().print(f"{len(run.incidents)} incidents cost time; they are in {folder / INCIDENTS_FILE}",
-                           highlight=False, soft_wrap=True)
+            errors().print(
+                f"{len(run.incidents)} incidents cost time; they are in {folder / INCIDENTS_FILE}",
+                highlight=False,
+                soft_wrap=True,
+            )
     if not result.complete:
         sys.exit(INTERRUPTED)

@@ -1,4 +1,5 @@
 """``cosco-splitplace testbed``: agents on this machine, and runs on them."""
+
 from __future__ import annotations
 
 from pathlib import Path
@@ -8,7 +9,7 @@ import click
 from rich.table import Table
 
 from ..backends.testbed.hosts_file import read_hosts_file
-from ..backends.testbed.local import LocalTestbed, default_folder, memory_a_worker
+from ..backends.testbed.local import DOCKER, PROCESS, LocalTestbed, default_folder, memory_a_worker
 from ..errors import require
 from .common import policy_options, print_json, settings_options
 from .console import errors, output
@@ -20,7 +21,10 @@ F = TypeVar("F", bound=Callable[..., Any])
 def folder_option(command: F) -> F:
     """Where the testbed is."""
     return click.option(
-        "--folder", type=click.Path(path_type=Path), default=default_folder, show_default="in ~/.local/state",
+        "--folder",
+        type=click.Path(path_type=Path),
+        default=default_folder,
+        show_default="in ~/.local/state",
         help="Folder of the testbed.",
     )(command)
 
@@ -38,12 +42,26 @@ def testbed() -> None:
 
 @testbed.command()
 @click.option("--workers", type=click.IntRange(1, 200), default=4, show_default=True, help="How many agents.")
-@click.option("--memory-mb", type=click.IntRange(64), help="Memory of each for fragments.  [default: what is free, shared]")
+@click.option(
+    "--memory-mb", type=click.IntRange(64), help="Memory of each for fragments.  [default: what is free, shared]"
+)
+@click.option(
+    "--engine", type=click.Choice([PROCESS, DOCKER]), default=PROCESS, show_default=True,
+    help="Fragments as processes, or as containers of a Docker daemon for each agent (root).",
+)
+@click.option("--netns", is_flag=True, help="A network namespace, an address and a shaped link for each agent (root).")
+@click.option("--link-mb-s", type=float, default=10.0, show_default=True, help="Bandwidth of such a link in MB/s.")
 @folder_option
-def up(workers: int, memory_mb: Optional[int], folder: Path) -> None:
-    """Start agents on loopback, without root: each a process of its own, fragments as its children."""
+def up(workers: int, memory_mb: Optional[int], engine: str, netns: bool, link_mb_s: float, folder: Path) -> None:
+    """Start agents on this machine.
+
+    Without options they listen on loopback, need no root, and run fragments as their children. As root, with
+    --engine docker --netns, each has a Docker daemon, an address and a link of its own, and fragments migrate by CRIU
+    while they run (`testbed doctor` says what is missing for that).
+    """
+    require(link_mb_s > 0, f"--link-mb-s is {link_mb_s:g}; give a positive bandwidth")
     found = LocalTestbed(folder)
-    found.up(workers, memory_mb or memory_a_worker(workers))
+    found.up(workers, memory_mb or memory_a_worker(workers), engine, link_mb_s if netns else 0.0)
     errors().print(
         f"{workers} agents are up with {found.memory_mb} MB each; next: cosco-splitplace testbed run", highlight=False
     )

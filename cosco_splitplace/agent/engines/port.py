@@ -1,4 +1,5 @@
 """The port between an agent and what runs its fragments."""
+
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
@@ -60,5 +61,6 @@ class Engine(ABC):
     def missing(self) -> str:
         """What is missing for it to work on this host, and how to get it; empty if nothing is."""
 
+    @abstractmethod
     def close(self) -> None:
         """End all that runs."""

@@ -1,4 +1,5 @@
 """Fragments as child processes: own session, rlimits, CPU affinity, a cap on resident memory. Needs no root."""
+
 from __future__ import annotations
 
 import json
@@ -118,9 +119,12 @@ class ProcessEngine(Engine):
         if self._launcher is not None and self._launcher.poll() is None:
             return self._launcher
         path = os.pathsep.join(filter(None, [str(_PACKAGE_PARENT), os.environ.get("PYTHONPATH", "")]))
-        self._launcher = subprocess.Popen(  # noqa: S603
+        self._launcher = subprocess.Popen(
             [sys.executable, "-m", "cosco_splitplace.agent.engines.launcher"],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, env={**os.environ, "PYTHONPATH": path}, start_new_session=True,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env={**os.environ, "PYTHONPATH": path},
+            start_new_session=True,
         )
         threading.Thread(target=self._listen, args=(self._launcher,), name="launcher", daemon=True).start()
         return self._launcher
@@ -162,7 +166,9 @@ class ProcessEngine(Engine):
         child.ended.set()
         if not child.expected:
             # in a thread of its own: whoever is told may start another one, whose start is heard of here
-            threading.Thread(target=self.exited, args=(name, code, child.why), name=f"ended-{name}", daemon=True).start()
+            threading.Thread(
+                target=self.exited, args=(name, code, child.why), name=f"ended-{name}", daemon=True
+            ).start()
 
     def _signal(self, child: _Child, number: int) -> None:
         try:

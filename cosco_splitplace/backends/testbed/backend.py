@@ -4,6 +4,7 @@ The broker keeps a wanted state (placements, in the journal) and agents tell the
 other by requests that may be repeated, so that a lost message, a dead host or a broker that is started again costs
 time and no task. Data flows from agent to agent; the broker sends images, and fetches last fragments' outputs.
 """
+
 from __future__ import annotations
 
 import logging
@@ -133,8 +134,8 @@ class TestbedBackend(Backend):
         if not any(link.up for link in self._links):
             self.close()
             raise NoAgentError(
-                f"none of the {len(self._links)} agents answers: {self._links[0].trouble}. Start them (cosco-splitplace "
-                "agent, or testbed up), or mend the hosts file"
+                f"none of the {len(self._links)} agents answers: {self._links[0].trouble}. Start them "
+                "(cosco-splitplace agent, or testbed up), or mend the hosts file"
             )
         with self._journal.transaction():
             for host, link in enumerate(self._links):
@@ -277,7 +278,8 @@ class TestbedBackend(Backend):
     def accuracy(self, task: Task, split: str) -> float:
         """The share of right answers among a task's results; a result that is not the network's own is an incident."""
         last = sorted(
-            one.fragment.fragment_id for one in self._current.values()
+            one.fragment.fragment_id
+            for one in self._current.values()
             if one.fragment.task_id == task.task_id and one.fragment.is_last
         )
         found = self._data.answer(task, split, last, self._settings.verify)
@@ -293,11 +295,19 @@ class TestbedBackend(Backend):
         def job() -> None:
             link = self._links[one.host]
             manifest, weights = (link.client.put_artifact(file) for file in self._data.files(task, one.fragment))
-            link.client.create(one.name, {
-                "manifest": manifest, "weights": weights, "index": one.fragment.index, "chunks": one.chunks,
-                "images_at_once": self._data.micro_batch, "cpus": self._cores,
-                "memory_mb": math.ceil(one.fragment.ram_mb), **self._targets(one),
-            })
+            link.client.create(
+                one.name,
+                {
+                    "manifest": manifest,
+                    "weights": weights,
+                    "index": one.fragment.index,
+                    "chunks": one.chunks,
+                    "images_at_once": self._data.micro_batch,
+                    "cpus": self._cores,
+                    "memory_mb": math.ceil(one.fragment.ram_mb),
+                    **self._targets(one),
+                },
+            )
             with self._journal.transaction():
                 one.created = True
                 self._created_at[one.name] = time.monotonic()
@@ -342,7 +352,8 @@ class TestbedBackend(Backend):
         if targets["forward"] or targets["relay"]:
             self._links[one.host].do(
                 lambda: self._links[one.host].client.redirect(one.name, **targets),
-                lambda: one.state in (states.ACTIVE, states.FINISHED), lambda refusal: logger.info("%s", refusal),
+                lambda: one.state in (states.ACTIVE, states.FINISHED),
+                lambda refusal: logger.info("%s", refusal),
             )
 
     def _collect(self, one: Placement) -> None:
@@ -482,8 +493,10 @@ class TestbedBackend(Backend):
         if one.fragment.is_last:
             return math.isnan(one.delivered_s)
         follower = self._current.get(self._follower.get(one.fragment.fragment_id, NOWHERE))
-        return follower is None or follower.state == states.LOST or (
-            follower.state == states.ACTIVE and follower.received < follower.chunks
+        return (
+            follower is None
+            or follower.state == states.LOST
+            or (follower.state == states.ACTIVE and follower.received < follower.chunks)
         )
 
     def _lose(self, one: Placement, reason: str) -> None:
@@ -498,7 +511,9 @@ class TestbedBackend(Backend):
         self._note(f"fragment {one.fragment.fragment_id} starts again: {reason}")
         self._delete(one.host, one.name)
         if one.number >= self._settings.attempts:
-            self._tell(FAILED, one, self.clock.now_s, f"fragment {one.fragment.index} failed {one.number} times; {reason}")
+            self._tell(
+                FAILED, one, self.clock.now_s, f"fragment {one.fragment.index} failed {one.number} times; {reason}"
+            )
             return
         self._tell(LOST, one, self.clock.now_s)
         relay = self._names.get(one.relay_to)
@@ -539,7 +554,8 @@ class TestbedBackend(Backend):
         wanted = (states.ACTIVE, states.FINISHED)
         return {
             kind: [{"agent": self._links[to.host].client.url, "fragment": to.name}]
-            if to is not None and to.state in wanted else []
+            if to is not None and to.state in wanted
+            else []
             for kind, to in (("forward", follower), ("relay", relay))
         }
 
@@ -592,4 +608,3 @@ class TestbedBackend(Backend):
         received[one.host] += inputs * fragment.input_mb
         sent[one.host] += (forwarded + delivered) * fragment.output_mb
         broker += (0.0 if fragment.depends_on else inputs * fragment.input_mb, delivered * fragment.output_mb)
-

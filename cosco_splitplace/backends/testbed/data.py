@@ -1,4 +1,5 @@
 """What tasks are made of on real hosts: their images, their networks' files, and what came back."""
+
 from __future__ import annotations
 
 import os

@@ -12,6 +12,7 @@
     address = "192.168.0.2:8082"
     type = "B2ms"
 """
+
 from __future__ import annotations
 
 import re
@@ -66,7 +67,9 @@ def read_hosts_file(path: Path) -> HostsFile:
     if not isinstance(hosts, list) or not hosts:
         raise ConfigurationError(f"{path} lists no hosts; give {EXAMPLE}")
     for one in hosts:
-        good = isinstance(one, dict) and set(one) == {"address", "type"} and all(isinstance(v, str) for v in one.values())
+        good = (
+            isinstance(one, dict) and set(one) == {"address", "type"} and all(isinstance(v, str) for v in one.values())
+        )
         require(good, f"{path}: {one!r} is not a host; give {EXAMPLE}")
         require(bool(_ADDRESS.fullmatch(one["address"])), f"{path}: {one['address']!r} is no address; give HOST:PORT")
     addresses = tuple(one["address"] for one in hosts)

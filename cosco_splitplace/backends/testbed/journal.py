@@ -3,6 +3,7 @@
 A broker that is started again replays: the loop runs through the intervals that are done with the answers that were
 written down, which brings decider and placer to where they were, and goes on with the machines from there.
 """
+
 from __future__ import annotations
 
 import json
@@ -19,7 +20,8 @@ SCHEMA = """
 CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS tasks (task_id INTEGER PRIMARY KEY, task TEXT NOT NULL, decision TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS placements (
-    name TEXT PRIMARY KEY, fragment_id INTEGER NOT NULL, number INTEGER NOT NULL, state TEXT NOT NULL, body TEXT NOT NULL
+    name TEXT PRIMARY KEY, fragment_id INTEGER NOT NULL, number INTEGER NOT NULL, state TEXT NOT NULL,
+    body TEXT NOT NULL
 );
 CREATE INDEX IF NOT EXISTS of_fragment ON placements (fragment_id, number);
 CREATE TABLE IF NOT EXISTS deliveries (
@@ -92,12 +94,19 @@ class Journal:
 
     def tasks(self) -> List[Tuple[Dict[str, Any], Dict[str, Any]]]:
         """All tasks and their decisions."""
-        return [(json.loads(a), json.loads(b)) for a, b in self._rows("SELECT task, decision FROM tasks ORDER BY task_id")]
+        return [
+            (json.loads(a), json.loads(b)) for a, b in self._rows("SELECT task, decision FROM tasks ORDER BY task_id")
+        ]
 
     def put_placement(self, name: str, fragment_id: int, number: int, state: str, body: Dict[str, Any]) -> None:
         """How it stands with a placement of a fragment."""
         self._do(
-            "INSERT OR REPLACE INTO placements VALUES (?, ?, ?, ?, ?)", name, fragment_id, number, state, json.dumps(body)
+            "INSERT OR REPLACE INTO placements VALUES (?, ?, ?, ?, ?)",
+            name,
+            fragment_id,
+            number,
+            state,
+            json.dumps(body),
         )
 
     def placements(self) -> List[Dict[str, Any]]:
@@ -118,13 +127,20 @@ class Journal:
 
     def add_event(self, kind: str, fragment_id: int, time_s: float, reason: str) -> None:
         """Something happened that the loop has yet to be told."""
-        self._do("INSERT INTO events (kind, fragment_id, time_s, reason) VALUES (?, ?, ?, ?)",
-                 kind, fragment_id, time_s, reason)
+        self._do(
+            "INSERT INTO events (kind, fragment_id, time_s, reason) VALUES (?, ?, ?, ?)",
+            kind,
+            fragment_id,
+            time_s,
+            reason,
+        )
 
     def take_events(self) -> List[Tuple[str, int, float, str]]:
         """What the loop has yet to be told; it is told now."""
         with self.transaction():
-            rows = self._rows("SELECT kind, fragment_id, time_s, reason FROM events WHERE told = 0 ORDER BY time_s, number")
+            rows = self._rows(
+                "SELECT kind, fragment_id, time_s, reason FROM events WHERE told = 0 ORDER BY time_s, number"
+            )
             self._do("UPDATE events SET told = 1 WHERE told = 0")
         return [(str(a), int(b), float(c), str(d)) for a, b, c, d in rows]
 

@@ -1,4 +1,5 @@
 """A backend whose every answer is written down, so that a loop that was killed can be brought back by replaying it."""
+
 from __future__ import annotations
 
 import dataclasses
@@ -67,8 +68,8 @@ class JournaledBackend(Backend):
             if before[:2] != (method, digest):
                 raise ReplayError(
                     f"call {self._number} of this run was {before[0]}, and is {method} now"
-                    f"{' with other arguments' if before[0] == method else ''}: another version of the program or other "
-                    "data files began it; start a new run"
+                    f"{' with other arguments' if before[0] == method else ''}: another version of the program or "
+                    "other data files began it; start a new run"
                 )
             return json.loads(before[2])
         if method == "wait_until":
@@ -109,7 +110,9 @@ class JournaledBackend(Backend):
         return HostUsage(**_arrays(self.call("usage", None, lambda: _plain(self.inner.usage()))))
 
     def times(self, fragment_id: int) -> FragmentTimes:
-        return FragmentTimes(**self.call("times", fragment_id, lambda: dataclasses.asdict(self.inner.times(fragment_id))))
+        return FragmentTimes(
+            **self.call("times", fragment_id, lambda: dataclasses.asdict(self.inner.times(fragment_id)))
+        )
 
 
 def _plain(record: Any) -> Dict[str, Any]:

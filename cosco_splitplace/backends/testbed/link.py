@@ -1,4 +1,5 @@
 """The broker's link to one agent: it listens for what changes, knows whether the agent is alive, and gives it jobs."""
+
 from __future__ import annotations
 
 import logging
@@ -61,7 +62,9 @@ class AgentLink:
         if not self.closed.is_set():
             self._jobs.submit(self._try, job, wanted, refused)
 
-    def _try(self, job: Callable[[], None], wanted: Callable[[], bool], refused: Callable[[AgentRefusal], None]) -> None:
+    def _try(
+        self, job: Callable[[], None], wanted: Callable[[], bool], refused: Callable[[AgentRefusal], None]
+    ) -> None:
         pause = FIRST_PAUSE_S
         while wanted() and not self.closed.is_set():
             try:

@@ -1,4 +1,5 @@
 """How fast this machine is, in the unit of the simulator."""
+
 from __future__ import annotations
 
 import statistics

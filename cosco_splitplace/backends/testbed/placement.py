@@ -1,4 +1,5 @@
 """A fragment on a host of the testbed, from its placement to its end."""
+
 from __future__ import annotations
 
 import math

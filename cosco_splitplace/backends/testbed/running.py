@@ -1,4 +1,5 @@
 """A run on the testbed: the parts on agents, one loop, a journal in the result folder."""
+
 from __future__ import annotations
 
 from dataclasses import dataclass, replace

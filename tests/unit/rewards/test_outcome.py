@@ -42,7 +42,6 @@ def chain(deadline: int = 4) -> Tuple[TaskOutcome, Dict[int, FragmentTimes]]:
         1: made_times(1, 720.0, 760.0, 900.0, host=4, migration_s=50.0, migrations=1),
         2: made_times(2, 950.0, 1000.0, 1500.0, host=1, delivered_s=1540.0),
     }
-    ready = {0: 600.0, 1: 700.0, 2: 900.0}
     made = workflow("layer", arrival_interval=2, deadline_intervals=deadline)
     return task_outcome(made, times, 0.75, left_interval=5, interval_s=300.0), times
 
