@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # one BLAS thread a process: results do not depend on the machine, and workers do not crowd each other
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: run test bench lint clean
+.PHONY: run test bench testbed clean
 
 run: $(VENV)/installed
 	$(BIN)/cosco-splitplace run
@@ -14,6 +14,11 @@ test: $(VENV)/installed-test
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/python -m pytest
+
+testbed: $(VENV)/installed
+	$(BIN)/cosco-splitplace testbed up --workers 4 --folder .testbed
+	$(BIN)/cosco-splitplace testbed run --folder .testbed --scheduler SplitPlace --intervals 10 --interval-seconds 20; \
+	    status=$$?; $(BIN)/cosco-splitplace testbed down --folder .testbed; exit $$status
 
 bench: $(VENV)/installed
 	$(BIN)/python benchmarks/bench.py

@@ -50,3 +50,11 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     if ran:
         then = f"and {real} on the real one" if real else "none on the real one, as COSCO_HOME is not set"
         terminalreporter.write_line(f"tests against COSCO: {len(ran) - real} on the stand-in, {then}")
+    on_testbed = [one for one in reports if one.nodeid.startswith("tests/testbed/") and one.when == "call"]
+    if on_testbed:
+        in_docker = sum("test_docker" in one.nodeid for one in on_testbed)
+        skipped = sum(one.nodeid.startswith("tests/testbed/") for one in terminalreporter.stats.get("skipped", []))
+        terminalreporter.write_line(
+            f"tests on the testbed: {len(on_testbed) - in_docker} with processes, {in_docker} with Docker and CRIU, "
+            f"{skipped} skipped"
+        )

@@ -43,7 +43,7 @@ class Credentials:
 
 
 class AgentClient:
-    """The agent at `url`, "http(s)://HOST:PORT", for all threads; its methods raise `AgentSilent` and `AgentRefusal`."""
+    """The agent at `url`, "http(s)://HOST:PORT", for all threads; methods raise `AgentSilent`, `AgentRefusal`."""
 
     def __init__(self, url: str, credentials: Credentials, answer_s: float = ANSWER_S) -> None:
         self.url, self._credentials, self._answer_s = url, credentials, answer_s

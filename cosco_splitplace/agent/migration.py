@@ -146,7 +146,7 @@ def arrive(fragments: Fragments, payloads: Store, name: str, arrival: Arrival, m
         raise AgentRefusal(f"{len(missing)} parts of {name} are not here; send them first", 409)
     held = fragments.admit(name, arrival.spec)
     try:
-        unpack(_Joined([payloads.path(one) for one in arrival.parts]), held.folder, most_bytes)
+        unpack(io.BufferedReader(_Joined([payloads.path(one) for one in arrival.parts])), held.folder, most_bytes)
         if FragmentSpec.from_json(held.work.spec()) != arrival.spec:
             raise AgentRefusal(f"what arrived is not the {name} that was announced")
         if arrival.frozen:

@@ -14,6 +14,7 @@ from flask import Flask, Response, jsonify, request
 
 from ..errors import AgentRefusal
 from . import names
+from .body import json_body
 
 if TYPE_CHECKING:
     from .server import Agent
@@ -68,7 +69,7 @@ def add_opcodes(app: Flask, agent: "Agent") -> None:
 
     @app.get("/request")
     def answer() -> Response:
-        payload = request.get_json(force=True, silent=True)
+        payload = json_body()
         if not isinstance(payload, dict) or not isinstance(payload.get("opcode"), str):
             raise AgentRefusal("the body is no JSON object with an opcode")
         if payload["opcode"] not in opcodes:

@@ -5,9 +5,8 @@ from __future__ import annotations
 import os
 import re
 import tarfile
-from io import RawIOBase
 from pathlib import Path
-from typing import IO, Iterator, Union
+from typing import IO, Iterator
 
 import zstandard
 
@@ -42,7 +41,7 @@ def pack(folder: Path, target: IO[bytes]) -> int:
     return target.tell() - began
 
 
-def unpack(source: Union[IO[bytes], RawIOBase], folder: Path, most_bytes: int) -> None:
+def unpack(source: IO[bytes], folder: Path, most_bytes: int) -> None:
     """Unpack into `folder`: regular files, folders and named pipes of a fragment, and nothing else.
 
     Raises

@@ -21,6 +21,7 @@ from werkzeug.exceptions import HTTPException
 from ..errors import AgentRefusal, EngineError, PayloadError
 from ..pipeline.payload import PLAIN, ZSTD
 from . import names
+from .body import json_body
 from .client import MOST_BYTES, Credentials, decoded
 from .engines import Engine
 from .fragments import Fragments
@@ -33,7 +34,6 @@ from .store import Store
 
 logger = logging.getLogger(__name__)
 LONGEST_WAIT_S = 60.0
-MOST_JSON_BYTES = 16 * 2**20
 TOKEN_BYTES = 16  # the least that a token must have
 LOOPBACK = ("127.0.0.1", "::1")
 
@@ -191,7 +191,7 @@ def make_app(agent: Agent) -> Flask:
 
     @app.put("/v1/fragments/<name>")
     def create(name: str) -> Response:
-        held = agent.fragments.create(names.fragment_name(name), FragmentSpec.from_json(_json()))
+        held = agent.fragments.create(names.fragment_name(name), FragmentSpec.from_json(json_body()))
         return jsonify(name=held.name, state=held.state)
 
     @app.delete("/v1/fragments/<name>")
@@ -201,7 +201,7 @@ def make_app(agent: Agent) -> Flask:
 
     @app.put("/v1/fragments/<name>/targets")
     def redirect(name: str) -> Response:
-        given = names.table(_json(), "targets", {"forward": list, "relay": list}, {})
+        given = names.table(json_body(), "targets", {"forward": list, "relay": list}, {})
         agent.fragments.redirect(
             names.fragment_name(name), targets(given["forward"], "forward"), targets(given["relay"], "relay")
         )
@@ -213,7 +213,7 @@ def make_app(agent: Agent) -> Flask:
 
     @app.post("/v1/fragments/<name>/inputs")
     def link(name: str) -> Response:
-        return jsonify(missing=agent.fragments.link(names.fragment_name(name), dict(links(_json()))))
+        return jsonify(missing=agent.fragments.link(names.fragment_name(name), dict(links(json_body()))))
 
     @app.put("/v1/fragments/<name>/inputs/<chunk>")
     def take_input(name: str, chunk: str) -> Response:
@@ -233,12 +233,12 @@ def make_app(agent: Agent) -> Flask:
 
     @app.post("/v1/fragments/<name>/migrate")
     def leave(name: str) -> Response:
-        target = names.agent_url(names.table(_json(), "a migration", {"agent": str}, {})["agent"])
+        target = names.agent_url(names.table(json_body(), "a migration", {"agent": str}, {})["agent"])
         return jsonify(migrate(agent.fragments, names.fragment_name(name), target, agent.settings.credentials))
 
     @app.post("/v1/fragments/<name>/arrive")
     def come(name: str) -> Response:
-        arrival = Arrival.from_json(_json())
+        arrival = Arrival.from_json(json_body())
         arrive(agent.fragments, agent.payloads, names.fragment_name(name), arrival, agent.settings.most_migration_bytes)
         return jsonify({})
 
@@ -268,16 +268,6 @@ def make_app(agent: Agent) -> Flask:
 
     add_opcodes(app, agent)
     return app
-
-
-def _json() -> Any:
-    if (request.content_length or 0) > MOST_JSON_BYTES:
-        raise AgentRefusal(f"{request.content_length} bytes of JSON; allowed: {MOST_JSON_BYTES}", 413)
-    try:
-        given = request.get_json(force=True, silent=False, cache=False)
-    except (HTTPException, RecursionError, ValueError):
-        raise AgentRefusal("the body is no JSON") from None
-    return given
 
 
 def _query(name: str, default: str) -> str:

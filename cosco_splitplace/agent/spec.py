@@ -77,7 +77,7 @@ class FragmentSpec:
 
     def to_json(self) -> Dict[str, Any]:
         """What ``from_json`` reads."""
-        return asdict(self)
+        return {**asdict(self), "forward": list(map(vars, self.forward)), "relay": list(map(vars, self.relay))}
 
     def same_work(self, other: "FragmentSpec") -> bool:
         """Is it the same but for where data goes?"""

@@ -10,7 +10,7 @@ from typing import Any, Callable, ContextManager, Optional, TypeVar
 import click
 
 from ..backends.testbed.hosts_file import HostsFile
-from ..backends.testbed.running import DEFAULTS, JOURNAL, run_on_testbed, testbed_settings
+from ..backends.testbed.running import DEFAULTS, JOURNAL, run_on_testbed, settings_on_hosts
 from ..config import Settings
 from ..errors import require
 from ..evaluation.models import model_name
@@ -70,7 +70,7 @@ def real_run(
             settings = settings.replace(run={"interval_s": interval_seconds})
         if no_pipelining:
             settings = settings.replace(testbed={"pipelining": False})
-        settings = testbed_settings(settings, testbed)
+        settings = settings_on_hosts(settings, testbed)
     else:
         settings = Settings.from_toml(resume / SETTINGS_FILE)
         require((resume / JOURNAL).exists(), f"{resume} holds no run on a testbed")

@@ -47,8 +47,14 @@ RESULTS = Path("results")
 @click.option("-e", "--environment", metavar="ENV", help="Run on real hosts, under COSCO's Framework.")
 @click.option(
     "--hosts-file", type=click.Path(path_type=Path), metavar="FILE",
-    help="TOML file of the agents' addresses, for -e (see docs/cosco.md).",
+    help="TOML file of the agents' addresses, for --backend testbed (docs/testbed.md) or -e (docs/cosco.md).",
 )
+@click.option(
+    "--backend", type=click.Choice(["simulated", "testbed"]), default="simulated", show_default=True,
+    help="Simulated hosts, or real ones: the agents of --hosts-file.",
+)
+@click.option("--interval-seconds", type=float, help="Length of an interval.  [default: 300, on a testbed 20]")
+@click.option("--no-pipelining", is_flag=True, help="On a testbed: a fragment waits for the one before it to finish.")
 @click.option("-m", "--mode", hidden=True)  # COSCO's own
 @click.option("--resume", type=click.Path(path_type=Path), help="Finish the interrupted run in this folder.")
 def run(
@@ -60,6 +66,9 @@ def run(
     environment: Optional[str],
     hosts_file: Optional[Path],
     mode: Optional[str],
+    backend: str,
+    interval_seconds: Optional[float],
+    no_pipelining: bool,
     **options: Any,
 ) -> None:
     """Run one policy on a simulated edge cluster, or (-e) on a real one.
@@ -70,12 +79,21 @@ def run(
     cosco-splitplace run --scheduler S+G --seed 3         another of the paper's models
     cosco-splitplace run --decider mab --placer least-loaded --hosts 10 --rate 1.2
     cosco-splitplace run --config results/.../settings.toml      repeat a run
+    cosco-splitplace run --backend testbed --hosts-file hosts.toml   on real hosts
     cosco-splitplace run --cosco ~/COSCO --scheduler GOBI        COSCO's own scheduler, inside COSCO
     cosco-splitplace run --cosco ~/COSCO --scheduler list        what there is to choose from
 
     Writes settings, one row a task, interval, host and fragment (CSV and JSON Lines), metrics, plots and report.html.
     The same seed gives the same files.
     """
+    if backend == "testbed":
+        require(cosco is None and environment is None, "--backend testbed needs no COSCO; leave --cosco and -e out")
+        _run_on_testbed(
+            hosts_file, interval_seconds=interval_seconds, no_pipelining=no_pipelining, out=out, resume=resume,
+            as_json=as_json, no_report=no_report, **options,
+        )
+        return
+    require(not no_pipelining, "--no-pipelining is for --backend testbed: simulated chains are strict")
     agents = _agents(environment, hosts_file, mode, cosco, resume)
     inside = Inside.enter(cosco, agents) if cosco is not None else None
     if inside is not None:
@@ -84,6 +102,9 @@ def run(
             return
         options.update(resolve=inside.resolve, defaults=inside.defaults())
     settings = build_settings(**options) if resume is None else _resumed(resume, out, options)
+    if interval_seconds is not None:
+        require(resume is None, "--resume takes the length of an interval from the run; leave --interval-seconds out")
+        settings = settings.replace(run={"interval_s": interval_seconds})
     if inside is not None:
         settings = inside.on_hosts(settings, options["hosts"])
     model = inside.model_name(settings) if inside else model_name(settings.run.decider, settings.run.placer)
@@ -115,6 +136,16 @@ def run(
             f"{'' if agents else again}", highlight=False, soft_wrap=True,
         )
         sys.exit(INTERRUPTED)
+
+
+def _run_on_testbed(hosts_file: Optional[Path], **options: Any) -> None:
+    """Run on the agents of `hosts_file`."""
+    from ..backends.testbed.hosts_file import read_hosts_file
+    from .real_run import real_run
+
+    if hosts_file is None:
+        raise ConfigurationError("--backend testbed needs --hosts-file FILE, which lists its agents (docs/testbed.md)")
+    real_run(read_hosts_file(hosts_file), **options)
 
 
 def _agents(

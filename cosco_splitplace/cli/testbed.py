@@ -8,6 +8,7 @@ from typing import Any, Callable, Optional, TypeVar
 import click
 from rich.table import Table
 
+from ..backends.testbed.doctor import examine
 from ..backends.testbed.hosts_file import read_hosts_file
 from ..backends.testbed.local import DOCKER, PROCESS, LocalTestbed, default_folder, memory_a_worker
 from ..errors import require
@@ -103,3 +104,18 @@ def down(folder: Path) -> None:
     """End everything that `up` started, also after a crash; results stay."""
     count = LocalTestbed(folder).down()
     errors().print(f"{count} agents ended; nothing of the testbed is left", highlight=False)
+
+
+@testbed.command()
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def doctor(as_json: bool) -> None:
+    """What this machine has for a testbed, what is missing, and how to get it."""
+    findings = examine()
+    if as_json:
+        print_json({"findings": [vars(one) for one in findings]})
+        return
+    table = Table("What", "There", "Found", "For", "To do")
+    for one in findings:
+        todo = "" if one.there else one.remedy
+        table.add_row(one.name, "yes" if one.there else "no", one.found, one.needed_for, todo)
+    output().print(table)

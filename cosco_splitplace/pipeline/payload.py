@@ -82,7 +82,7 @@ class LinkCodec:
 
     link_bytes_s: float = 0.0
     compress_bytes_s: float = 0.0
-    ratio: float = 1.0
+    ratio: float = 0.0
     sent: int = 0
 
     NEWEST = 0.3  # weight of the newest measurement; our choice

@@ -129,6 +129,8 @@ IMPOSSIBLE: Dict[str, Any] = {
     "pair_surrogate.sweeps": (0,),
     "pair_surrogate.trace_intervals": (0,),
     "pair_surrogate.epochs": (0,),
+    "testbed.lease_s": (0.5, -1.0, float("nan")),
+    "testbed.attempts": (0,),
 }
 
 

@@ -239,9 +239,10 @@ class DockerEngine(Engine):
             self._root.glob(f"containers/{container.id}/**/*.log")
         ):
             try:
-                lines = [one for one in path.read_text(encoding="utf-8", errors="replace").splitlines() if "Error" in one]
+                said = path.read_text(encoding="utf-8", errors="replace")
             except OSError:
                 continue
+            lines = [one for one in said.splitlines() if "Error" in one]
             if lines:
                 return f"{path.name}: {lines[0].strip()[:300]}"
         return "no log of CRIU was found"

@@ -1,8 +1,8 @@
 """The process that fragments are forked from: torch is loaded once, a fragment then starts in 10 ms instead of 3 s.
 
 Started by the process engine. On standard input come JSON lines ``{"name", "work", "memory_mb", "cores"}``, on
-standard output go ``{"name", "pid"}`` when a fragment was started and ``{"name", "pid", "code"}`` when it ended. It ends
-with its input, and takes all fragments with it.
+standard output go ``{"name", "pid"}`` when a fragment was started and ``{"name", "pid", "code"}`` when it ended. It
+ends with its input, and takes all fragments with it.
 """
 
 from __future__ import annotations

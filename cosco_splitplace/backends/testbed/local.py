@@ -142,13 +142,14 @@ class LocalTestbed:
             process = subprocess.Popen(  # noqa: S603
                 [
                     *within, sys.executable, "-m", "cosco_splitplace", "agent", "--listen", listen, "--verbose",
-                    "--memory-mb", str(self.memory_mb), "--token-file", str(self.folder / TOKEN), "--folder", str(folder),
+                    "--memory-mb", str(self.memory_mb), "--token-file", str(self.folder / TOKEN),
+                    "--folder", str(folder),
                     "--address-file", str(address_file), "--engine", self.engine, *docker,
                 ],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                env={**os.environ, "PYTHONPATH": path, "PATH": os.pathsep.join([str(CRIU), os.environ.get("PATH", "")])},
+                env={**os.environ, "PYTHONPATH": path, "PATH": f"{CRIU}{os.pathsep}{os.environ.get('PATH', '')}"},
                 start_new_session=True,
             )
         one.pid, one.started = process.pid, psutil.Process(process.pid).create_time()
@@ -192,7 +193,7 @@ class LocalTestbed:
         return len(agents)
 
     def _strays(self) -> List[psutil.Process]:
-        """What a killed Docker daemon left running: processes that were started with a path of its folder, and theirs."""
+        """What a killed Docker daemon left running: processes that were started with a path of its folder."""
         if self.engine != DOCKER:
             return []
         found = []

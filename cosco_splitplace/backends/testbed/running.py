@@ -43,7 +43,7 @@ class TestbedRun:
     incidents: List[str]
 
 
-def testbed_settings(settings: Settings, hosts: HostsFile) -> Settings:
+def settings_on_hosts(settings: Settings, hosts: HostsFile) -> Settings:
     """The settings for these hosts: their number and their types, and links that nobody simulates."""
     types = hosts.types_file or settings.cluster.hosts_file
     return settings.replace(cluster={"hosts": len(hosts.urls), "mobility": False, "hosts_file": types})
