@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # one BLAS thread a process: results do not depend on the machine, and workers do not crowd each other
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: run test bench testbed clean
+.PHONY: run test bench testbed bench-testbed clean
 
 run: $(VENV)/installed
 	$(BIN)/cosco-splitplace run
@@ -31,6 +31,9 @@ $(VENV)/installed: setup.py constraints.txt
 $(VENV)/installed-test: $(VENV)/installed
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[test]'
 	touch $@
+
+bench-testbed: $(VENV)/installed
+	$(BIN)/python benchmarks/testbed.py
 
 clean:
 	rm -rf $(VENV) build *.egg-info

@@ -7,7 +7,7 @@
     type = "B2ms"             # a type of cluster.hosts_file, by default Table 3's
 
 COSCO's own ``framework/config/VLAN_config.json`` is not read: it holds the public machines of COSCO's authors, and
-neither memory nor price of any.
+neither memory nor price of any. A file that names a token lists agents of ours (``backends/testbed/hosts_file.py``).
 """
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Optional, Tuple
 
+from ..backends.testbed.hosts_file import HostsFile, is_hosts_file, read_hosts_file
 from ..errors import ConfigurationError, DataFileError, require, unknown_name
 
 if sys.version_info >= (3, 11):
@@ -41,11 +42,13 @@ class Agents:
 
     environment : what COSCO's ``-e`` says.
     addresses, types : of each host, "host" or "host:port", and a type of the cluster's hosts file.
+    testbed : the file, if it names a token: its agents are ours and are driven by their own API, not by opcodes.
     """
 
     environment: str
     addresses: Tuple[str, ...]
     types: Tuple[str, ...]
+    testbed: Optional[HostsFile] = None
 
     @property
     def user(self) -> str:
@@ -67,6 +70,9 @@ def read_agents(environment: str, path: Optional[Path]) -> Agents:
         raise unknown_name("environment", environment, ENVIRONMENTS)
     if path is None:
         raise ConfigurationError(f"-e {environment} runs on real hosts and needs their agents' addresses: {REMEDY}")
+    if path.exists() and is_hosts_file(path):
+        hosts = read_hosts_file(path)
+        return Agents(environment, hosts.addresses, hosts.types, hosts)
     try:
         tables = tomllib.loads(path.read_text(encoding="utf-8")).get("hosts")
     except FileNotFoundError:

@@ -9,6 +9,10 @@ from pathlib import Path
 from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
 
 from ..backends.port import Backend
+from ..backends.testbed.backend import TestbedBackend
+from ..backends.testbed.journal import Journal
+from ..backends.testbed.journaled import JournaledBackend
+from ..backends.testbed.running import JOURNAL, put_up_testbed
 from ..cluster import Cluster, cluster_of, load_cluster
 from ..config import Settings
 from ..evaluation.files import write_json
@@ -55,6 +59,8 @@ class Assembly:
     def failures(self) -> List[str]:
         """What went wrong on real hosts, in order; simulated ones do not fail."""
         backend = self.loop.backend
+        if isinstance(backend, JournaledBackend) and isinstance(backend.inner, TestbedBackend):
+            return backend.inner.incidents
         return list(backend.failures) if isinstance(backend, OpcodeBackend) else []
 
     @property
@@ -64,7 +70,9 @@ class Assembly:
         return loop
 
 
-def assemble(settings: Settings, root: Path, agents: Optional[Agents] = None) -> Assembly:
+def assemble(
+    settings: Settings, root: Path, agents: Optional[Agents] = None, folder: Optional[Path] = None
+) -> Assembly:
     """Everything for a run in the checkout at `root`, which must be anchored.
 
     ``settings.run.placer`` is one of our placers, or "cosco/NAME" for COSCO's scheduler NAME. With `agents` it runs on
@@ -85,7 +93,7 @@ def assemble(settings: Settings, root: Path, agents: Optional[Agents] = None) ->
             gobi = bundled.build(root, "GOBI", settings.cluster.hosts).scheduler
     else:
         built = bundled.Built(SplitPlaceScheduler(name))
-    return assemble_around(built, settings, root, gobi, agents)
+    return assemble_around(built, settings, root, gobi, agents, folder)
 
 
 def assemble_around(
@@ -94,19 +102,29 @@ def assemble_around(
     root: Path,
     gobi: Optional[Any] = None,
     agents: Optional[Agents] = None,
+    folder: Optional[Path] = None,
 ) -> Assembly:
-    """The same around a scheduler that is built already; `gobi` is what a co-simulating one asks."""
+    """The same around a scheduler that is built already.
+
+    Parameters
+    ----------
+    gobi : what a co-simulating scheduler asks.
+    folder : where a testbed's journal and results are kept.
+    """
     from ..framework_patches import SplitPlaceDatacenter, SplitPlaceStats
 
     cluster = cluster_of(settings.cluster, agents.types) if agents else load_cluster(settings.cluster)
     datacenter = SplitPlaceDatacenter(cluster)
-    put_up = _on_hosts(agents) if agents else _simulated
+    put_up = _on_hosts(agents, folder) if agents else _simulated
     environment, workload, backend = put_up(built, settings, cluster, datacenter)
 
     def placer(setup: PlacerSetup) -> Placer:
         return SchedulerPlacer(environment, setup)
 
-    environment.drive(build_loop(settings, placer, cluster=cluster, backend=backend))
+    accuracy = backend.inner if isinstance(backend, JournaledBackend) else None
+    if isinstance(accuracy, TestbedBackend):
+        cluster = accuracy.cluster  # with the memory that the agents offer
+    environment.drive(build_loop(settings, placer, cluster=cluster, backend=backend, accuracy=accuracy))
     stats = SplitPlaceStats(environment, workload, datacenter, built.scheduler, gobi)
     return Assembly(datacenter, workload, built.scheduler, environment, stats, built.checkpoint, root, agents)
 
@@ -131,7 +149,9 @@ def _simulated(built: bundled.Built, settings: Settings, cluster: Cluster, datac
     return environment, SplitPlaceWorkload(environment), None
 
 
-def _on_hosts(agents: Agents) -> Callable[[bundled.Built, Settings, Cluster, Any], Surroundings]:
+def _on_hosts(
+    agents: Agents, folder: Optional[Path]
+) -> Callable[[bundled.Built, Settings, Cluster, Any], Surroundings]:
     """COSCO's Framework on `agents`."""
 
     def put_up(built: bundled.Built, settings: Settings, cluster: Cluster, datacenter: Any) -> Surroundings:
@@ -149,6 +169,10 @@ def _on_hosts(agents: Agents) -> Callable[[bundled.Built, Settings, Cluster, Any
             overflow=built.overflow,
         )
         workload = SplitPlaceFrameworkWorkload(environment)
+        if agents.testbed is not None:
+            if folder is None:
+                raise ValueError("a testbed needs a folder for its journal and results")
+            return environment, workload, put_up_testbed(settings, agents.testbed, folder, Journal(folder / JOURNAL))
         room_mb = cluster.ram_mb * settings.engine.ram_overcommit
         return environment, workload, OpcodeBackend(cluster, agents.addresses, workload.image, room_mb, agents.user)
 
@@ -161,6 +185,7 @@ def simulate_inside(
     model: str = "",
     progress: Optional[Progress] = None,
     agents: Optional[Agents] = None,
+    folder: Optional[Path] = None,
 ) -> Tuple[RunResult, Assembly]:
     """Run `settings` inside the checkout at `root`, which must be anchored; see `simulation.simulate`.
 
@@ -168,13 +193,15 @@ def simulate_inside(
 
     Raises
     ------
-    AgentsError
+    AgentsError, NoAgentError
         None of the agents answers.
     """
     with limited_threads(1), ExitStack() as ending:
-        assembly = assemble(settings, root, agents)
+        assembly = assemble(settings, root, agents, folder)
         backend = assembly.loop.backend
-        if isinstance(backend, OpcodeBackend):
+        if isinstance(backend, JournaledBackend):
+            backend = backend.inner
+        if isinstance(backend, (OpcodeBackend, TestbedBackend)):
             ending.enter_context(closing(backend))
             backend.greet()
 

@@ -11,6 +11,7 @@ from typing import Any, Callable, Dict, List, Optional, Sequence, TypeVar
 import click
 from rich.table import Table
 
+from ..backends.testbed.running import DEFAULTS, settings_on_hosts
 from ..bridge import bundled
 from ..bridge.agents_file import Agents
 from ..bridge.anchor import anchor
@@ -59,17 +60,22 @@ class Inside:
     def defaults(self) -> Dict[str, Dict[str, Any]]:
         """What ``main.py`` says of hosts, intervals and their length, as tables of settings."""
         found = main_constants(self.root, self.agents.environment if self.agents else "")
-        return {
+        world: Dict[str, Dict[str, Any]] = {
             "run": {"intervals": found.intervals, "interval_s": found.interval_s}, "cluster": {"hosts": found.hosts}
         }
+        if self.agents is not None and self.agents.testbed is not None:
+            world.update({name: DEFAULTS[name] for name in ("arrivals", "fragments")})
+        return world
 
     def model_name(self, settings: Settings) -> str:
         """How a run is called."""
         return bundled.model_name_inside(self.root, settings.run.decider, settings.run.placer)
 
-    def simulate(self, settings: Settings, model: str, progress: Optional[Progress]) -> RunResult:
-        """Run inside COSCO."""
-        result, self.assembly = simulate_inside(settings, self.root, model, progress, self.agents)
+    def simulate(
+        self, settings: Settings, model: str, progress: Optional[Progress], folder: Optional[Path] = None
+    ) -> RunResult:
+        """Run inside COSCO; `folder` is where a testbed keeps its journal."""
+        result, self.assembly = simulate_inside(settings, self.root, model, progress, self.agents, folder)
         return result
 
     def on_hosts(self, settings: Settings, hosts_given: Optional[int]) -> Settings:
@@ -84,6 +90,8 @@ class Inside:
             return settings
         hosts = len(self.agents.addresses)
         require(hosts_given in (None, hosts), f"--hosts is {hosts_given}, the hosts file lists {hosts}; leave it out")
+        if self.agents.testbed is not None:
+            return settings_on_hosts(settings, self.agents.testbed)
         return settings.replace(cluster={"hosts": hosts, "mobility": False})
 
     def write_tables(self, folder: Path) -> None:

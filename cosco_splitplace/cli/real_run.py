@@ -21,7 +21,6 @@ from .console import INTERRUPTED, errors
 
 F = TypeVar("F", bound=Callable[..., Any])
 INCIDENTS_FILE = "incidents.txt"
-NO_REGIME = ""  # regimes are calibrated worlds of simulated hosts
 
 
 def real_run_options(command: F) -> F:
@@ -59,7 +58,7 @@ def real_run(
     **options: Any,
 ) -> None:
     """Run on `testbed`, write the result folder and show the result."""
-    from .run import RESULTS, result_object, show
+    from .run import NO_REGIME, RESULTS, result_object, show
 
     require(options.get("hosts") is None, f"the number of hosts is that of {testbed.path}; leave --hosts out")
     if resume is None:

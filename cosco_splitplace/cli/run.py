@@ -4,6 +4,7 @@ from __future__ import annotations
 import os
 import sys
 from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, ContextManager, Dict, Optional
@@ -35,6 +36,7 @@ from .inside import LIST, Inside, cosco_option, show_schedulers
 
 INTERVALS_FILE = "intervals.csv"
 RESULTS = Path("results")
+NO_REGIME = ""  # regimes are calibrated worlds of simulated hosts
 
 
 @click.command()
@@ -101,6 +103,8 @@ def run(
             show_schedulers(inside, as_json)
             return
         options.update(resolve=inside.resolve, defaults=inside.defaults())
+        if agents is not None and agents.testbed is not None and options["regime"] is None:
+            options["regime"] = NO_REGIME
     settings = build_settings(**options) if resume is None else _resumed(resume, out, options)
     if interval_seconds is not None:
         require(resume is None, "--resume takes the length of an interval from the run; leave --interval-seconds out")
@@ -113,7 +117,7 @@ def run(
     parent = inside.logs if inside else RESULTS
     place: ContextManager[Path] = result_folder(out, stem, parent) if resume is None else nullcontext(resume)
     with place as folder, progress_bar(as_json) as report:
-        execute = inside.simulate if inside else simulate
+        execute = partial(inside.simulate, folder=folder) if inside else simulate
         result = execute(settings, model, lambda done, total: report(f"{model}: intervals", done, total))
     if resume is None:
         write_result(result, folder)

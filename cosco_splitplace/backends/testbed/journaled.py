@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-from typing import Any, Callable, Dict, Iterator, List, Sequence, Tuple
+from typing import Any, Callable, Dict, Generic, Iterator, List, Sequence, Tuple, TypeVar
 
 import numpy as np
 
@@ -23,6 +23,7 @@ from ...records import (
 from ..port import Backend, Clock
 from .journal import Journal
 
+B = TypeVar("B", bound=Backend)
 WHOLE = {"placed_fragments", "fragment_ids", "fragment_hosts"}
 TRUTH = {"movable"}
 
@@ -34,7 +35,7 @@ class ReplayError(SplitPlaceError):
 class JournaledClock(Clock):
     """A clock whose readings are written down."""
 
-    def __init__(self, backend: "JournaledBackend") -> None:
+    def __init__(self, backend: "JournaledBackend[Any]") -> None:
         self._backend = backend
 
     @property
@@ -45,14 +46,14 @@ class JournaledClock(Clock):
         self._backend.call("wait_until", time_s, lambda: self._backend.inner.clock.wait_until(time_s))
 
 
-class JournaledBackend(Backend):
+class JournaledBackend(Backend, Generic[B]):
     """`inner`, written down in `journal`; what stands there already is answered from there.
 
     Commands that were written down are not given again: `inner` must keep its own state in the same journal. An answer
     and what `inner` writes meanwhile are one transaction, so that no event is told twice or never.
     """
 
-    def __init__(self, inner: Backend, journal: Journal) -> None:
+    def __init__(self, inner: B, journal: Journal) -> None:
         self.inner, self._journal = inner, journal
         self.exact, self.pipelined = inner.exact, inner.pipelined
         self.clock: Clock = JournaledClock(self)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Dict, List, Optional, Tuple
+from typing import Any, Dict, List, Optional
 
 import numpy as np
 
@@ -78,7 +78,8 @@ def run_on_testbed(
     journal = Journal(folder / JOURNAL)
     try:
         with limited_threads(1):
-            backend, journaled = _put_up(settings, hosts, folder, journal)
+            journaled = put_up_testbed(settings, hosts, folder, journal)
+            backend = journaled.inner
             try:
                 backend.greet()
                 loop = build_loop(settings, cluster=backend.cluster, backend=journaled, accuracy=backend)
@@ -92,9 +93,10 @@ def run_on_testbed(
         journal.close()
 
 
-def _put_up(
+def put_up_testbed(
     settings: Settings, hosts: HostsFile, folder: Path, journal: Journal
-) -> Tuple[TestbedBackend, JournaledBackend]:
+) -> JournaledBackend[TestbedBackend]:
+    """The backend of a run on `hosts`, not yet connected; results go to `folder`."""
     cluster = offered_cluster(settings, hosts)
     applications = load_catalogue(settings.arrivals.apps_file, settings.arrivals.applications)
     backend = TestbedBackend(
@@ -107,4 +109,4 @@ def _put_up(
         room_mb=cluster.ram_mb * settings.engine.ram_overcommit,
         cores=settings.fragments.cores,
     )
-    return backend, JournaledBackend(backend, journal)
+    return JournaledBackend(backend, journal)

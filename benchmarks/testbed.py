@@ -1,0 +1,216 @@
+"""What the testbed costs, in ratios measured side by side in one run: ``make bench-testbed``.
+
+The release's way (its description: bz2 and pickle files, one forward an image, copies through the broker) is written
+here for comparison; it is measured on fewer images and given per image, as it would take minutes otherwise.
+"""
+
+from __future__ import annotations
+
+import bz2
+import json
+import pickle
+import sys
+import tempfile
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any, Dict, List, Tuple
+
+import numpy as np
+import psutil
+import torch
+
+from cosco_splitplace.agent.client import AgentClient, Credentials
+from cosco_splitplace.arrivals.catalogue import load_catalogue
+from cosco_splitplace.backends.testbed.link import AgentLink
+from cosco_splitplace.backends.testbed.local import LocalTestbed
+from cosco_splitplace.pipeline.inference import load_network
+from cosco_splitplace.pipeline.payload import encode
+from cosco_splitplace.splitting.datasets import load_images
+
+IMAGES, RELEASE_IMAGES, WORKERS, MICRO_BATCH = 20_000, 200, 4, 256
+AGENTS, WATCHED_S, IDLE_S = 200, 20.0, 15.0
+ARTIFACT = load_catalogue(names=["MNIST"])["MNIST"].split("layer").artifact
+
+
+def mnist(count: int) -> np.ndarray:
+    """Images drawn from the held-out ones."""
+    held_out = load_images("MNIST", train=False).test_images
+    return held_out[np.random.default_rng(0).integers(len(held_out), size=count)]
+
+
+def unsplit(images: np.ndarray) -> float:
+    """Seconds of the network in one piece, on all cores."""
+    network = load_network(ARTIFACT)
+    torch.set_num_threads(psutil.cpu_count() or 1)
+    network.logits(images[:MICRO_BATCH])
+    began = time.perf_counter()
+    network.logits(images, MICRO_BATCH)
+    return time.perf_counter() - began
+
+
+def release_way(images: np.ndarray) -> float:
+    """Seconds of a chain as the release does it."""
+    network = load_network(ARTIFACT)
+    torch.set_num_threads(1)
+    began = time.perf_counter()
+    with tempfile.TemporaryDirectory() as name, torch.no_grad():
+        host, broker, data = (
+            Path(name) / "host",
+            Path(name) / "broker",
+            [torch.from_numpy(one[None].copy()) for one in images],
+        )
+        host.write_bytes(bz2.compress(pickle.dumps(data)))
+        for fragment in network.fragments:
+            given = pickle.loads(bz2.decompress(host.read_bytes()))  # noqa: S301  (this is what is compared with)
+            host.write_bytes(bz2.compress(pickle.dumps([fragment(one) for one in given])))
+            broker.write_bytes(host.read_bytes())  # from the host to the broker, and on to the next host
+            host.write_bytes(broker.read_bytes())
+    return time.perf_counter() - began
+
+
+def layer_split(testbed: LocalTestbed, images: np.ndarray, run: int) -> Tuple[float, float]:
+    """Seconds of the chain over the testbed's agents: creation included, and from the first input on."""
+    clients = [AgentClient(one.address, testbed.credentials()) for one in testbed.agents]
+    contents = [encode(images[at : at + MICRO_BATCH]) for at in range(0, len(images), MICRO_BATCH)]
+    count = len(load_network(ARTIFACT).fragments)
+    manifest = (ARTIFACT / "manifest.json").read_bytes()
+    began = time.perf_counter()
+    for index in reversed(range(count)):
+        client, following = clients[index % WORKERS], clients[(index + 1) % WORKERS]
+        forward = [{"agent": following.url, "fragment": f"b{run}-{index + 1}"}] if index + 1 < count else []
+        client.create(
+            f"b{run}-{index}",
+            {
+                "manifest": client.put_artifact(manifest),
+                "weights": client.put_artifact((ARTIFACT / f"fragment-{index}.safetensors").read_bytes()),
+                "index": index,
+                "chunks": len(contents),
+                "images_at_once": MICRO_BATCH,
+                "memory_mb": 900,
+                "forward": forward,
+            },
+        )
+    created = time.perf_counter()
+    for at, content in enumerate(contents):
+        clients[0].put_input(f"b{run}-0", at, content)
+    last, name = clients[(count - 1) % WORKERS], f"b{run}-{count - 1}"
+    incarnation, since, finished = "", -1, False
+    while not finished:
+        told = last.notifications(incarnation, since, 10.0)
+        incarnation, since = told["incarnation"], told["version"]
+        finished = any(one["name"] == name and one["state"] == "finished" for one in told["fragments"])
+    for at, sha256 in enumerate(last.outputs(name)):
+        last.output(name, at, sha256)
+    done = time.perf_counter()
+    for index in range(count):
+        clients[index % WORKERS].delete(f"b{run}-{index}")
+    return done - began, done - created
+
+
+def idle_agent(testbed: LocalTestbed) -> Tuple[float, float]:
+    """Resident MB and share of a core of an agent that nobody asks anything."""
+    process = psutil.Process(testbed.agents[0].pid)
+    process.cpu_percent()
+    time.sleep(IDLE_S)
+    return process.memory_info().rss / 2**20, process.cpu_percent() / 100
+
+
+def watched_agents() -> float:
+    """Share of a core that the broker takes to listen to many agents, which are simulated by another process."""
+    import subprocess
+
+    simulated = subprocess.Popen([sys.executable, __file__, "simulate"], stdout=subprocess.PIPE, text=True)  # noqa: S603
+    try:
+        ports = json.loads(simulated.stdout.readline()) if simulated.stdout else []
+        links = [
+            AgentLink(
+                i,
+                AgentClient(f"http://127.0.0.1:{port}", Credentials("x")),
+                15.0,
+                lambda *_: None,
+                lambda *_: None,
+                lambda *_: None,
+            )
+            for i, port in enumerate(ports)
+        ]
+        for link in links:
+            link.open()
+        for link in links:
+            link.greeted.wait(30)
+        process = psutil.Process()
+        process.cpu_percent()
+        time.sleep(WATCHED_S)
+        share = process.cpu_percent() / 100
+        if not all(link.up for link in links):
+            raise RuntimeError("an agent was lost")
+        for link in links:
+            link.close()
+        return share
+    finally:
+        simulated.kill()
+
+
+class Simulated(BaseHTTPRequestHandler):
+    """An agent at which nothing happens."""
+
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self) -> None:
+        time.sleep(float(self.path.partition("wait=")[2] or 0))
+        content = json.dumps({"incarnation": "x", "version": 0, "names": [], "fragments": [], "host": {}}).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, *_: Any) -> None:
+        pass
+
+
+def simulate() -> None:
+    """Be many agents."""
+    servers = [ThreadingHTTPServer(("127.0.0.1", 0), Simulated) for _ in range(AGENTS)]
+    for one in servers:
+        threading.Thread(target=one.serve_forever, daemon=True).start()
+    print(json.dumps([one.server_port for one in servers]), flush=True)
+    threading.Event().wait()
+
+
+def main() -> None:
+    """Measure, and print a table."""
+    images, found = mnist(IMAGES), []
+    with tempfile.TemporaryDirectory() as name:
+        testbed = LocalTestbed(Path(name) / "testbed")
+        testbed.up(WORKERS, 4000)
+        try:
+            rss_mb, share = idle_agent(testbed)
+            runs = [layer_split(testbed, images, run) for run in range(3)]
+        finally:
+            testbed.down()
+    whole = sorted(unsplit(images) for _ in range(3))[1]
+    release = release_way(images[:RELEASE_IMAGES]) * IMAGES / RELEASE_IMAGES
+    cold, warm = runs[0][0], sorted(one[0] for one in runs[1:])[0]
+    rows: List[Dict[str, Any]] = [
+        {
+            "what": f"layer split, {IMAGES} MNIST images, {WORKERS} workers, agents warm",
+            "value": f"{warm:.2f} s",
+            "target": "",
+        },
+        {"what": "the same, first fragments of fresh agents (torch is loaded)", "value": f"{cold:.2f} s", "target": ""},
+        {"what": "unsplit network, all cores", "value": f"{whole:.2f} s", "target": ""},
+        {"what": "split / unsplit", "value": f"{warm / whole:.2f}x", "target": "at most 1.4x"},
+        {"what": f"the release's way (from {RELEASE_IMAGES} images)", "value": f"{release:.0f} s", "target": ""},
+        {"what": "the release's way / split", "value": f"{release / warm:.0f}x", "target": "at least 15x"},
+        {"what": "idle agent, memory", "value": f"{rss_mb:.0f} MB", "target": "under 80 MB"},
+        {"what": "idle agent, CPU", "value": f"{share:.2%}", "target": "under 0.5 %"},
+        {"what": f"broker, {AGENTS} agents", "value": f"{watched_agents():.1%} of a core", "target": "under 50 %"},
+    ]
+    found += rows
+    for row in found:
+        print(f"{row['what']:<68} {row['value']:>16}   {row['target']}")
+
+
+if __name__ == "__main__":
+    simulate() if sys.argv[1:] == ["simulate"] else main()
