@@ -21,6 +21,7 @@ from .server import TOKEN_BYTES, Agent, AgentSettings, make_app
 
 logger = logging.getLogger(__name__)
 THREADS = 16
+PAYLOAD_IN_MEMORY = 32 * 2**20  # what is larger goes through a temporary file on its way in
 SHARE_OF_MEMORY = 0.75  # of the host's, that fragments may take unless told otherwise; our choice
 
 
@@ -135,6 +136,8 @@ def _listening(app: Any, listen: Tuple[str, int], tls: Optional[Tls]) -> Tuple[A
         channel_timeout=300,
         max_request_body_size=2**31,
         connection_limit=1000,
+        recv_bytes=2**20,
+        inbuf_overflow=PAYLOAD_IN_MEMORY,
     )
 
     def run() -> None:

@@ -62,7 +62,7 @@ class LocalTestbed:
     """The testbed in `folder`."""
 
     def __init__(self, folder: Path) -> None:
-        self.folder = folder
+        folder = self.folder = folder.resolve()
         self.agents: List[LocalAgent] = []
         self.memory_mb = 0
         self.engine = PROCESS
@@ -151,6 +151,7 @@ class LocalTestbed:
                 stderr=log,
                 env={**os.environ, "PYTHONPATH": path, "PATH": f"{CRIU}{os.pathsep}{os.environ.get('PATH', '')}"},
                 start_new_session=True,
+                cwd=folder,  # not where another copy of this package may lie
             )
         one.pid, one.started = process.pid, psutil.Process(process.pid).create_time()
         self._save()
