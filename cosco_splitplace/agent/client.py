@@ -7,15 +7,17 @@ import threading
 import time
 from dataclasses import dataclass
 from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
+from urllib.parse import urlsplit
 
 import requests
 
 from ..errors import AgentRefusal, PayloadError
-from ..pipeline.payload import ZSTD, LinkCodec, compress, decompress, digest
+from ..pipeline.payload import PLAIN, ZSTD, LinkCodec, compress, decompress, digest
 
 CONNECT_S = 5.0  # an agent on a network answers in milliseconds; a dead one should not hold anybody up
 ANSWER_S = 60.0
 PART_BYTES = 8 * 2**20
+LOOPBACK = ("127.", "localhost", "::1")
 MOST_BYTES = 2**30  # that this end takes as one payload
 
 
@@ -49,6 +51,8 @@ class AgentClient:
         self.url, self._credentials, self._answer_s = url, credentials, answer_s
         self._local = threading.local()
         self.codec = LinkCodec()
+        # loopback is memory: what looks like a slow link there is a busy CPU, which compressing would not help
+        self._on_this_machine = (urlsplit(url).hostname or "").startswith(LOOPBACK)
 
     # ---- the host and its fragments ----
 
@@ -128,7 +132,7 @@ class AgentClient:
     def _upload(self, path: str, content: bytes, query: Dict[str, str]) -> None:
         """PUT `content`, compressed where that is faster on this link."""
         began = time.perf_counter()
-        encoding = self.codec.choose()
+        encoding = PLAIN if self._on_this_machine else self.codec.choose()
         body = compress(content) if encoding == ZSTD else content
         compressed = time.perf_counter()
         self._ask("PUT", path, data=body, params={**query, "sha256": digest(content), "encoding": encoding})

@@ -17,8 +17,11 @@ from pathlib import Path
 from typing import Any, Dict, List
 
 import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
 
-from ..pipeline.payload import decode, encode
+from ..errors import PayloadError
+from ..pipeline.payload import TENSOR
 from ..splitting.artifacts import load_fragment
 from ..splitting.measure import peak_rss_kb
 from .workspace import OUTPUT_BELL, Workspace
@@ -67,22 +70,35 @@ def run_fragment(folder: Path) -> int:
 def _answer(
     workspace: Workspace, module: torch.nn.Module, chunk: int, images_at_once: int, record: Dict[str, Any]
 ) -> str:
-    content = workspace.input(chunk).read_bytes()
-    tensor = torch.from_numpy(decode(content))
+    path = workspace.input(chunk)
+    tensor = _read(path)
     began = time.monotonic()
     with torch.inference_mode():
         parts: List[torch.Tensor] = [module(part) for part in torch.split(tensor, images_at_once)]
-        answer = encode((parts[0] if len(parts) == 1 else torch.cat(parts)).numpy())
+        answer = parts[0] if len(parts) == 1 else torch.cat(parts)
     record["compute_s"] += time.monotonic() - began
     record["images"] += len(tensor)
-    record["bytes_in"] += len(content)
-    record["bytes_out"] += len(answer)
+    record["bytes_in"] += path.stat().st_size
+    content = save({TENSOR: answer.contiguous()})
+    record["bytes_out"] += len(content)
     target = workspace.output(chunk)
     draft = target.with_name(f".{target.name}")
-    draft.write_bytes(answer)
+    draft.write_bytes(content)
     os.replace(draft, target)
     workspace.ring(OUTPUT_BELL)
-    return hashlib.sha256(answer).hexdigest()
+    return hashlib.sha256(content).hexdigest()
+
+
+def _read(path: Path) -> torch.Tensor:
+    """The tensor in a payload, mapped, not copied."""
+    try:
+        with safe_open(str(path), framework="pt") as file:
+            if list(file.keys()) != [TENSOR]:
+                raise PayloadError(f"input {path.name} holds {list(file.keys())}, not one tensor {TENSOR!r}")
+            tensor: torch.Tensor = file.get_tensor(TENSOR)
+            return tensor
+    except SafetensorError as error:
+        raise PayloadError(f"input {path.name} is no safetensors ({error})") from None
 
 
 def _write_result(workspace: Workspace, spec: Dict[str, Any], record: Dict[str, Any], digests: List[str]) -> None:
