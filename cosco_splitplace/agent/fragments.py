@@ -31,10 +31,12 @@ from .workspace import INPUT_BELL, OUTPUT_BELL, Workspace
 
 logger = logging.getLogger(__name__)
 RUNNING, FINISHED, FAILED, MOVING, MOVED = "running", "finished", "failed", "moving", "moved"
+STOPPED = "stopped"
 RESTARTS = 2  # of a runtime that was killed, on its host, before the broker is told that it failed; our choice
 OUT_OF_MEMORY = "it took "  # how an engine's reason begins
 NOT_FOUND, CONFLICT, FULL = 404, 409, 507
 SPARE, SPARE_MB = 0.25, 64  # beyond its reservation, before a fragment is ended; our choice
+PAUSE_S = 10.0  # that a runtime gets to finish its micro-batch
 SETTLED_S = 120.0  # payloads and remains of moved fragments are kept that long
 HOUSEKEEPING_S = 20.0
 
@@ -101,7 +103,7 @@ class Fragments:
         self._closed = threading.Event()
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         engine.exited = self._exited
-        self._resume()
+        self._find_again()
         for task, name in ((self._listen, "bells"), (self._keep_house, "housekeeping")):
             threading.Thread(target=task, name=name, daemon=True).start()
 
@@ -252,6 +254,27 @@ class Fragments:
             self._changed.notify_all()
         self.engine.close()
 
+    def pause(self, name: str) -> None:
+        """End its runtime; `resume` goes on after its last micro-batch."""
+        with self._changed:
+            held = self._known(name)
+            if held.state != RUNNING:
+                raise AgentRefusal(f"{name} is {held.state}; only what runs can be stopped", CONFLICT)
+            held.state = STOPPED
+            self._next_version(held)
+        self.engine.stop(name, PAUSE_S)
+
+    def resume(self, name: str) -> None:
+        """Go on with what was paused; what runs is left alone."""
+        with self._changed:
+            held = self._known(name)
+            if held.state == RUNNING:
+                return
+            if held.state != STOPPED:
+                raise AgentRefusal(f"{name} is {held.state} and can't be started", CONFLICT)
+            held.state = RUNNING
+        self._start(held)
+
     # ---- what migration needs ----
 
     def freeze(self, name: str) -> Held:
@@ -315,7 +338,7 @@ class Fragments:
 
     # ---- inside ----
 
-    def _resume(self) -> None:
+    def _find_again(self) -> None:
         """Go on with what an earlier incarnation left."""
         for folder in sorted(self._folder.iterdir()):
             work = Workspace(folder / "work")
@@ -421,7 +444,7 @@ class Fragments:
         return held
 
     def _refuse_no_room(self, spec: FragmentSpec) -> None:
-        used = sum(one.spec.memory_mb for one in self._held.values() if one.state in (RUNNING, MOVING))
+        used = sum(one.spec.memory_mb for one in self._held.values() if one.state in (RUNNING, MOVING, STOPPED))
         if used + spec.memory_mb > self.memory_mb:
             raise AgentRefusal(
                 f"no room: {spec.memory_mb} MB are asked for, {self.memory_mb - used} of {self.memory_mb} MB are free",

@@ -22,7 +22,7 @@ from safetensors.torch import save
 
 from ..errors import PayloadError
 from ..pipeline.payload import TENSOR
-from ..splitting.artifacts import load_fragment
+from ..splitting.artifacts import input_shape, load_fragment
 from ..splitting.measure import peak_rss_kb
 from .workspace import OUTPUT_BELL, Workspace
 
@@ -52,6 +52,8 @@ def run_fragment(folder: Path) -> int:
     began = time.monotonic()
     for chunk in range(done, spec["chunks"]):
         waiting = time.monotonic()
+        if spec.get("made_up_images"):
+            _make_up(workspace, chunk, spec)
         while not workspace.wait_for_input(chunk):
             if stop.asked:
                 return STOPPED
@@ -87,6 +89,21 @@ def _answer(
     os.replace(draft, target)
     workspace.ring(OUTPUT_BELL)
     return hashlib.sha256(content).hexdigest()
+
+
+def _make_up(workspace: Workspace, chunk: int, spec: Dict[str, Any]) -> None:
+    """An input of random numbers of the shape that the fragment takes: COSCO's opcodes bring no data."""
+    size = -(-spec["made_up_images"] // spec["chunks"])
+    count = min(size, spec["made_up_images"] - chunk * size)
+    pixels, activation = input_shape(workspace.path / "artifact", spec["index"])
+    generator = torch.Generator().manual_seed(chunk)
+    if pixels:
+        tensor = torch.randint(0, 256, (count, *activation), generator=generator, dtype=torch.uint8)
+    else:
+        tensor = torch.rand((count, *activation), generator=generator)
+    draft = workspace.path / f".input-{chunk}"
+    draft.write_bytes(save({TENSOR: tensor}))
+    os.replace(draft, workspace.input(chunk))
 
 
 def _read(path: Path) -> torch.Tensor:

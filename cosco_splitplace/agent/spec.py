@@ -39,6 +39,7 @@ class FragmentSpec:
     memory_mb, cpus : what it may take of its host.
     forward : who takes its outputs; none: they stay until they are fetched.
     relay : who takes its *inputs* on, for a broadcast in a ring.
+    made_up_images : it works on so many images of its own making, and waits for no input; 0: it waits.
     """
 
     manifest: str
@@ -50,6 +51,7 @@ class FragmentSpec:
     cpus: float
     forward: Tuple[Target, ...] = ()
     relay: Tuple[Target, ...] = ()
+    made_up_images: int = 0
 
     @classmethod
     def from_json(cls, value: Any) -> "FragmentSpec":
@@ -62,7 +64,8 @@ class FragmentSpec:
             "images_at_once": int,
             "memory_mb": int,
         }
-        names.table(value, "a fragment", required, {"cpus": object, "forward": list, "relay": list})
+        optional = {"cpus": object, "forward": list, "relay": list, "made_up_images": int}
+        names.table(value, "a fragment", required, optional)
         return cls(
             manifest=names.sha256(value["manifest"]),
             weights=names.sha256(value["weights"]),
@@ -73,6 +76,7 @@ class FragmentSpec:
             cpus=names.number(value.get("cpus", 1.0), "cpus", 0.01, MOST_CPUS),
             forward=targets(value.get("forward", []), "forward"),
             relay=targets(value.get("relay", []), "relay"),
+            made_up_images=names.whole(value.get("made_up_images", 0), "made_up_images", 0, names.MOST_CHUNKS),
         )
 
     def to_json(self) -> Dict[str, Any]:

@@ -10,9 +10,8 @@ from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
 
 from ..backends.port import Backend
 from ..backends.testbed.backend import TestbedBackend
-from ..backends.testbed.journal import Journal
 from ..backends.testbed.journaled import JournaledBackend
-from ..backends.testbed.running import JOURNAL, put_up_testbed
+from ..backends.testbed.running import put_up_testbed
 from ..cluster import Cluster, cluster_of, load_cluster
 from ..config import Settings
 from ..evaluation.files import write_json
@@ -172,7 +171,7 @@ def _on_hosts(
         if agents.testbed is not None:
             if folder is None:
                 raise ValueError("a testbed needs a folder for its journal and results")
-            return environment, workload, put_up_testbed(settings, agents.testbed, folder, Journal(folder / JOURNAL))
+            return environment, workload, put_up_testbed(settings, agents.testbed, folder)
         room_mb = cluster.ram_mb * settings.engine.ram_overcommit
         return environment, workload, OpcodeBackend(cluster, agents.addresses, workload.image, room_mb, agents.user)
 

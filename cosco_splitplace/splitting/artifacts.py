@@ -23,9 +23,9 @@ from ..datafiles import field, read_json
 from ..errors import DataFileError
 from .names import MANIFEST, fragment_file
 from .network import build_network, operators_from_json, operators_to_json
-from .split_network import SplitNetwork
+from .split_network import BRANCHES, SplitNetwork
 
-__all__ = ["FORMAT", "REMEDY", "fragment_file", "load_artifact", "load_fragment", "save_artifact"]
+__all__ = ["FORMAT", "REMEDY", "fragment_file", "input_shape", "load_artifact", "load_fragment", "save_artifact"]
 
 FORMAT = 1
 REMEDY = "cosco-splitplace train applications"
@@ -101,6 +101,22 @@ def load_fragment(folder: Path, index: int, entry: Mapping[str, Any] | None = No
         raise DataFileError(f"{folder / fragment_file(index)} does not fit its operators ({error}); "
                             f"make it again with: {REMEDY}") from None
     return module.eval().requires_grad_(False)
+
+
+def input_shape(folder: Path, index: int) -> tuple[bool, tuple[int, ...]]:
+    """Whether fragment ``index`` takes uint8 pixels (else float32 activations), and the shape of one of its inputs.
+
+    A chain's shapes are found by sending one image through the fragments before, with weights that do not matter.
+    """
+    manifest = read_json(folder / MANIFEST, REMEDY, FORMAT)
+    image = tuple(field(manifest, "image_shape", list, folder / MANIFEST, REMEDY))
+    if index == 0 or manifest.get("structure") == BRANCHES:
+        return True, image
+    activation = torch.zeros((1, *image), dtype=torch.uint8)
+    with torch.no_grad():
+        for before in field(manifest, "fragments", list, folder / MANIFEST, REMEDY)[:index]:
+            activation = build_network(operators_from_json(before["operators"], "operators")).eval()(activation)
+    return False, tuple(activation.shape[1:])
 
 
 def _manifest(network: SplitNetwork, folder: Path) -> dict[str, Any]:

@@ -70,6 +70,8 @@ class TestbedBackend(Backend):
     settings : see there.
     room_mb : (n_hosts,) memory that placements may fill.
     cores : cores that a fragment may use.
+
+    ``incidents`` says what went wrong, in order, once the backend is closed.
     """
 
     __test__ = False  # for pytest
@@ -108,6 +110,7 @@ class TestbedBackend(Backend):
             self._hold(Placement.from_json(body))
         self._created_at: Dict[str, float] = {}
         self._migrating: Set[str] = set()
+        self.incidents: List[str] = []
         self._avoided_until = np.zeros(cluster.n_hosts)
         self._usage_since_s = self.clock.now_s
         self._counted: Dict[str, List[float]] = {}
@@ -132,7 +135,6 @@ class TestbedBackend(Backend):
         for link in self._links:
             link.greeted.wait(max(0.0, until - time.monotonic()))
         if not any(link.up for link in self._links):
-            self.close()
             raise NoAgentError(
                 f"none of the {len(self._links)} agents answers: {self._links[0].trouble}. Start them "
                 "(cosco-splitplace agent, or testbed up), or mend the hosts file"
@@ -158,11 +160,8 @@ class TestbedBackend(Backend):
         """Ask nothing more, and leave everything as it is; another broker may go on with it."""
         for link in self._links:
             link.close()
-
-    @property
-    def incidents(self) -> List[str]:
-        """What went wrong, in order."""
-        return [f"{when:.1f} s: {what}" for when, what in self._journal.incidents()]
+        self.incidents = [f"{when:.1f} s: {what}" for when, what in self._journal.incidents()]
+        self._journal.close()
 
     # ---- the port ----
 

@@ -6,6 +6,7 @@ import logging
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any, Callable, Dict
 
 from ...agent.client import AgentClient, AgentSilent
@@ -76,7 +77,8 @@ class AgentLink:
                 refused(refusal)
                 return
             except Exception:
-                logger.exception("a job for host %d", self.index)
+                if not self.closed.is_set():
+                    logger.exception("a job for host %d", self.index)
                 return
             self.closed.wait(pause)
             pause = min(LONGEST_PAUSE_S, 2 * pause)
@@ -92,16 +94,20 @@ class AgentLink:
                 self.trouble = str(failure) or type(failure).__name__
                 if self.up and time.monotonic() - heard > self.lease_s:
                     self.up = False
-                    self._gone(self.index, self.trouble)
+                    self._report(lambda: self._gone(self.index, self.trouble))
                 self.closed.wait(AGAIN_S)
                 continue
             heard = time.monotonic()
             if not self.up:
                 self.up = True
-                self._back(self.index)
+                self._report(lambda: self._back(self.index))
             self.greeted.set()
-            try:
-                self._told(self.index, told, asked)
-            except Exception:
-                if not self.closed.is_set():
-                    logger.exception("what host %d told", self.index)
+            self._report(partial(self._told, self.index, told, asked))
+
+    def _report(self, what: Callable[[], None]) -> None:
+        """Tell the backend; when it is being closed it may not listen any more."""
+        try:
+            what()
+        except Exception:
+            if not self.closed.is_set():
+                logger.exception("what host %d told", self.index)

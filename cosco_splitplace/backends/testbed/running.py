@@ -75,28 +75,23 @@ def run_on_testbed(
     NoAgentError
         None of the agents answers.
     """
+    with limited_threads(1):
+        journaled = put_up_testbed(settings, hosts, folder)
+        backend = journaled.inner
+        try:
+            backend.greet()
+            loop = build_loop(settings, cluster=backend.cluster, backend=journaled, accuracy=backend)
+            result = run_loop(loop, model, progress)
+        except BaseException:
+            backend.abandon()
+            raise
+        backend.close()
+    return TestbedRun(result, backend.incidents)
+
+
+def put_up_testbed(settings: Settings, hosts: HostsFile, folder: Path) -> JournaledBackend[TestbedBackend]:
+    """The backend of a run on `hosts`, not yet connected; journal and results are in `folder`."""
     journal = Journal(folder / JOURNAL)
-    try:
-        with limited_threads(1):
-            journaled = put_up_testbed(settings, hosts, folder, journal)
-            backend = journaled.inner
-            try:
-                backend.greet()
-                loop = build_loop(settings, cluster=backend.cluster, backend=journaled, accuracy=backend)
-                result = run_loop(loop, model, progress)
-            except BaseException:
-                backend.abandon()
-                raise
-            backend.close()
-        return TestbedRun(result, backend.incidents)
-    finally:
-        journal.close()
-
-
-def put_up_testbed(
-    settings: Settings, hosts: HostsFile, folder: Path, journal: Journal
-) -> JournaledBackend[TestbedBackend]:
-    """The backend of a run on `hosts`, not yet connected; results go to `folder`."""
     cluster = offered_cluster(settings, hosts)
     applications = load_catalogue(settings.arrivals.apps_file, settings.arrivals.applications)
     backend = TestbedBackend(
