@@ -45,6 +45,7 @@ class HostFacts:
         return {
             "cpu_share": self._cpu(),
             "free_memory_mb": memory.available / 1e6,
+            "total_memory_mb": memory.total / 1e6,
             "free_disk_mb": disk.free / 1e6,
             "disk_mb": disk.total / 1e6,
             "sent_mb": network.bytes_sent / 1e6,

@@ -24,6 +24,7 @@ from . import bundled
 from .agents_file import Agents
 from .checkout import open_checkout
 from .entry import enter
+from .measurements import points_of, sink_for
 from .opcode_backend import OpcodeBackend
 from .quiet import quiet
 from .scheduler_placer import SchedulerPlacer
@@ -204,8 +205,14 @@ def simulate_inside(
             ending.enter_context(closing(backend))
             backend.greet()
 
+        sink = None
+        if isinstance(backend, TestbedBackend) and agents is not None and agents.testbed is not None:
+            sink = ending.enter_context(closing(sink_for(agents.testbed.influxdb, folder or root)))
+
         def concluded(number: int) -> None:
             assembly.environment.conclude()
+            if sink is not None and isinstance(backend, TestbedBackend):
+                sink.insert(points_of(*backend.measured()))
             if number < settings.run.intervals:  # COSCO's tables have the window only
                 with quiet():
                     assembly.stats.saveConcluded()

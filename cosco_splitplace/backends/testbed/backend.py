@@ -11,7 +11,7 @@ import logging
 import math
 import secrets
 import time
-from typing import Any, Dict, List, Mapping, Optional, Sequence, Set
+from typing import Any, Dict, List, Mapping, Optional, Sequence, Set, Tuple
 
 import numpy as np
 
@@ -285,6 +285,23 @@ class TestbedBackend(Backend):
         if found.difference > CLOSE or not found.same_classes:
             self._note(f"task {task.task_id}: its result differs by {found.difference:g} from the network in one piece")
         return found.accuracy
+
+    # ---- what COSCO's framework measures ----
+
+    def measured(self) -> Tuple[List[Tuple[str, Dict[str, float]]], List[Dict[str, Any]]]:
+        """What each host's agent told last, by address, and how it stands with each fragment that is placed."""
+        with self._journal.transaction():
+            addresses = [link.client.url.partition("://")[2] for link in self._links]
+            hosts = [(address, link.now) for address, link in zip(addresses, self._links) if link.up and link.now]
+            active = [one for one in self._current.values() if one.state == states.ACTIVE]
+            return hosts, [
+                {
+                    "host": addresses[one.host], "name": one.name, "running": math.isfinite(one.started_s),
+                    "received": one.received, "outputs": one.outputs, "chunks": one.chunks,
+                    "migrations": one.migrations,
+                }
+                for one in active
+            ]
 
     # ---- jobs ----
 

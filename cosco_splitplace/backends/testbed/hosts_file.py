@@ -7,6 +7,7 @@
     ca = "ca.pem"                 # only with TLS: who signed the agents' certificates
     certificate = "broker.pem"    # only with mutual TLS
     key = "broker.key"
+    influxdb = "http://127.0.0.1:8086/cosco"   # only inside COSCO: where its measurements go
 
     [[hosts]]
     address = "192.168.0.2:8082"
@@ -25,7 +26,7 @@ from ...agent.serving import read_token
 from ...config import read_toml
 from ...errors import ConfigurationError, require
 
-TOP = {"token_file", "types_file", "ca", "certificate", "key", "hosts"}
+TOP = {"token_file", "types_file", "ca", "certificate", "key", "influxdb", "hosts"}
 EXAMPLE = 'token_file = "token" and, for each host, [[hosts]] address = "192.168.0.2:8082" type = "B2ms"'
 _ADDRESS = re.compile(r"(?:[A-Za-z0-9][A-Za-z0-9.-]*|\[[0-9A-Fa-f:]+\]):\d{1,5}", re.ASCII)
 
@@ -40,6 +41,7 @@ class HostsFile:
     types_file: str
     credentials: Credentials
     tls: bool
+    influxdb: str = ""
 
     @property
     def urls(self) -> Tuple[str, ...]:
@@ -86,6 +88,7 @@ def read_hosts_file(path: Path) -> HostsFile:
         types_file=files["types_file"],
         credentials=Credentials(read_token(Path(files["token_file"])), files["ca"] or None, certificate),
         tls=bool(files["ca"]),
+        influxdb=str(content.get("influxdb", "")),
     )
 
 
