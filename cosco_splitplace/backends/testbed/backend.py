@@ -48,8 +48,7 @@ from .placement import NOWHERE, Placement
 logger = logging.getLogger(__name__)
 GREETING_S = 20.0
 SECONDS_PER_HOUR = 3600.0
-AVOIDED_S = 60.0  # that a host gets no fragments after it refused one for want of room; our choice
-FULL = 507
+AVOIDED_S, LONGEST_AVOIDED_S = 20.0, 600.0  # that a host gets no fragments after it failed one; doubled; our choice
 SETTLING = (404, 409)  # the fragment moves or is not there yet
 
 
@@ -112,6 +111,7 @@ class TestbedBackend(Backend):
         self._migrating: Set[str] = set()
         self.incidents: List[str] = []
         self._avoided_until = np.zeros(cluster.n_hosts)
+        self._failures_in_a_row = np.zeros(cluster.n_hosts, dtype=np.int64)
         self._usage_since_s = self.clock.now_s
         self._counted: Dict[str, List[float]] = {}
         self._links = [
@@ -320,7 +320,7 @@ class TestbedBackend(Backend):
                     "chunks": one.chunks,
                     "images_at_once": self._data.micro_batch,
                     "cpus": self._cores,
-                    "memory_mb": math.ceil(one.fragment.ram_mb),
+                    "memory_mb": max(1, int(one.fragment.ram_mb)),  # rounded up, they might not fit where they do together
                     **self._targets(one),
                 },
             )
@@ -334,8 +334,7 @@ class TestbedBackend(Backend):
 
         def refused(refusal: AgentRefusal) -> None:
             with self._journal.transaction():
-                if refusal.status == FULL:
-                    self._avoided_until[one.host] = self.clock.now_s + AVOIDED_S
+                self._avoid(one.host)
                 self._lose(one, str(refusal))
 
         self._links[one.host].do(job, lambda: one.state == states.ACTIVE, refused)
@@ -438,8 +437,8 @@ class TestbedBackend(Backend):
                 here = host in (one.host, one.moving_to)
                 if here and one.state in (states.ACTIVE, states.FINISHED):
                     self._update(one, host, status)
-                elif status["state"] != "moved":
-                    self._delete(host, one.name)  # it was placed again meanwhile, or is not wanted any more
+                else:
+                    self._delete(host, one.name)  # it has left, was placed again, or is not wanted any more
             there = set(told["names"])
             for one in list(self._names.values()):
                 known = one.created and self._created_at.get(one.name, 0.0) < asked and one.moving_to == NOWHERE
@@ -460,6 +459,7 @@ class TestbedBackend(Backend):
         if status["started_age_s"] is not None and math.isnan(one.started_s):
             one.started_s = min(now, max(one.placed_s, now - float(status["started_age_s"])))
         if state == "failed":
+            self._avoid(host)
             self._lose(one, f"on host {host}: {status['error']}")
             return
         if state == "finished" and one.state == states.ACTIVE:
@@ -467,6 +467,7 @@ class TestbedBackend(Backend):
                 one.started_s = one.placed_s
             one.finished_s = min(now, max(one.started_s, now - float(status["finished_age_s"])))
             one.state, one.outputs = states.FINISHED, one.chunks
+            self._failures_in_a_row[host] = 0
             self._tell(FINISHED, one, one.finished_s)
             if one.fragment.is_last:
                 self._collect(one)
@@ -540,6 +541,15 @@ class TestbedBackend(Backend):
             if before is not None and (before.state == states.RELEASED or not self._links[before.host].up):
                 before.state = states.FINISHED if before.state == states.RELEASED else before.state
                 self._lose(before, f"its output is needed again for fragment {one.fragment.fragment_id}")
+
+    def _avoid(self, host: int) -> None:
+        """Place nothing on a host that has just failed a fragment: idle as it is, it would get them all."""
+        now = self.clock.now_s
+        if self._avoided_until[host] > now:
+            return  # of the same failure
+        pause = min(LONGEST_AVOIDED_S, AVOIDED_S * 2.0 ** self._failures_in_a_row[host])
+        self._avoided_until[host] = now + pause
+        self._failures_in_a_row[host] += 1
 
     def _release(self, one: Optional[Placement]) -> None:
         """Nobody needs its outputs any more: its agent may forget it."""

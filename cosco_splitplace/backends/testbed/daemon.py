@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import time
 from pathlib import Path
@@ -41,7 +42,7 @@ def start_daemon(folder: Path, within: Sequence[str] = ()) -> "subprocess.Popen[
             env={**os.environ, "PATH": path},
         )
     until = time.monotonic() + START_S
-    while not daemon_socket(folder).exists():
+    while not _answers(daemon_socket(folder)):
         if daemon.poll() is not None or time.monotonic() > until:
             daemon.kill()
             lines = (folder / "dockerd.log").read_text(encoding="utf-8", errors="replace").strip().splitlines()
@@ -51,3 +52,15 @@ def start_daemon(folder: Path, within: Sequence[str] = ()) -> "subprocess.Popen[
 
 
 CRIU = Path("/opt/cosco-splitplace/criu/bin")  # where setup-testbed-debian.sh puts it
+
+
+def _answers(path: Path) -> bool:
+    """Does a daemon listen at the socket? It makes the socket before it is ready."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as one:
+        one.settimeout(START_S)
+        try:
+            one.connect(str(path))
+            one.sendall(b"GET /_ping HTTP/1.0\r\n\r\n")
+            return b" 200 " in one.recv(64)
+        except OSError:
+            return False

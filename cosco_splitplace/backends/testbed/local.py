@@ -166,6 +166,7 @@ class LocalTestbed:
 
     def start_docker(self, one: LocalAgent) -> None:
         """Start an agent's Docker daemon, or start it again where it was."""
+        self._end(self._strays([one]))  # of one that was killed
         within = self.network.within(self.agents.index(one)) if self.network else []
         daemon = start_daemon(Path(one.folder) / DOCKER, within)
         one.daemon_pid, one.daemon_started = daemon.pid, psutil.Process(daemon.pid).create_time()
@@ -180,10 +181,7 @@ class LocalTestbed:
             for process in alive:
                 _signal(process, signal.SIGTERM)
             psutil.wait_procs(alive, timeout=END_S)
-        family += self._strays()
-        for process in [*agents, *daemons, *family]:
-            _signal(process, signal.SIGKILL)
-        psutil.wait_procs([*agents, *daemons, *family], timeout=END_S)
+        self._end([*agents, *daemons, *family, *self._strays(self.agents)])
         if self.network is not None:
             self.network.down()
         self._unmount()
@@ -193,14 +191,21 @@ class LocalTestbed:
         self.agents = []
         return len(agents)
 
-    def _strays(self) -> List[psutil.Process]:
+    def _end(self, processes: List[psutil.Process]) -> None:
+        for process in processes:
+            _signal(process, signal.SIGKILL)
+        psutil.wait_procs(processes, timeout=END_S)
+
+    def _strays(self, agents: List[LocalAgent]) -> List[psutil.Process]:
         """What a killed Docker daemon left running: processes that were started with a path of its folder."""
         if self.engine != DOCKER:
             return []
         found = []
         for process in psutil.process_iter(["cmdline"]):
             words = process.info["cmdline"] or []
-            if any(word.startswith(f"{one.folder}/{DOCKER}/") for one in self.agents for word in words):
+            if "cosco_splitplace" in words:
+                continue  # the agent itself, which is told the daemon's socket
+            if any(word.startswith(f"{one.folder}/{DOCKER}/") for one in agents for word in words):
                 found += [process, *_children(process)]
         return found
 
