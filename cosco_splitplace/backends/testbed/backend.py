@@ -320,7 +320,8 @@ class TestbedBackend(Backend):
                     "chunks": one.chunks,
                     "images_at_once": self._data.micro_batch,
                     "cpus": self._cores,
-                    "memory_mb": max(1, int(one.fragment.ram_mb)),  # rounded up, they might not fit where they do together
+                    # rounded down: rounded up, those that fit together in sum might not
+                    "memory_mb": max(1, int(one.fragment.ram_mb)),
                     **self._targets(one),
                 },
             )
