@@ -152,7 +152,8 @@ def test_a_broadcast_sends_what_a_host_has_only_once(agent: AgentServer, client:
         client.put_input("a", at, content, keep=True)
     names = {at: client.put_payload(content) for at, content in enumerate(inputs)}
     assert client.link_inputs("b", names) == []
-    wait_until_finished(client, "b")
+    for name in ("a", "b"):
+        wait_until_finished(client, name)
     assert client.outputs("a") == client.outputs("b") != []
 
 
