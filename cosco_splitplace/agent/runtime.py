@@ -74,13 +74,14 @@ def _answer(
 ) -> str:
     path = workspace.input(chunk)
     tensor = _read(path)
+    record["images"] += len(tensor)
+    record["bytes_in"] += path.stat().st_size
     began = time.monotonic()
     with torch.inference_mode():
         parts: List[torch.Tensor] = [module(part) for part in torch.split(tensor, images_at_once)]
         answer = parts[0] if len(parts) == 1 else torch.cat(parts)
     record["compute_s"] += time.monotonic() - began
-    record["images"] += len(tensor)
-    record["bytes_in"] += path.stat().st_size
+    del tensor  # its file may be removed from now on, and CRIU freezes no removed file of that size
     content = save({TENSOR: answer.contiguous()})
     record["bytes_out"] += len(content)
     target = workspace.output(chunk)

@@ -26,7 +26,7 @@ def make_agent(tmp_path: Path) -> Iterator[Callable[..., AgentServer]]:
     def make(memory_mb: int = 4000, **settings: object) -> AgentServer:
         folder = tmp_path / f"agent-{len(made)}"
         given = AgentSettings(folder, TOKEN, memory_mb, Credentials(TOKEN), **settings)  # type: ignore[arg-type]
-        server = AgentServer(given, ProcessEngine(), ("127.0.0.1", 0))
+        server = AgentServer(given, ProcessEngine(freezing=False), ("127.0.0.1", 0))
         server.serve_in_thread()
         made.append(server)
         return server

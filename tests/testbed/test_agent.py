@@ -11,6 +11,7 @@ import psutil
 import pytest
 
 from cosco_splitplace.agent.client import AgentClient, Credentials
+from cosco_splitplace.agent.engines.process import ProcessEngine
 from cosco_splitplace.agent.serving import AgentServer
 from cosco_splitplace.errors import AgentRefusal
 
@@ -97,7 +98,7 @@ def test_an_agent_that_was_ended_finds_its_fragments(agent: AgentServer, client:
         client.put_input("f", at, inputs[at])
     wait_for(client, "f", lambda one: one["outputs"] == 3)
     agent.close()
-    again = AgentServer(agent.agent.settings, type(agent.agent.engine)(), ("127.0.0.1", 0))
+    again = AgentServer(agent.agent.settings, ProcessEngine(freezing=False), ("127.0.0.1", 0))
     again.serve_in_thread()
     try:
         other = client_of(again)

@@ -10,7 +10,6 @@ from __future__ import annotations
 import logging
 import os
 import shutil
-import subprocess
 import threading
 from pathlib import Path
 from typing import Any, Dict, Optional
@@ -22,6 +21,7 @@ from docker.types import LogConfig
 
 from ...errors import EngineError
 from ..image import COMMAND, ENVIRONMENT, import_image
+from .freezing import missing_for_freezing
 from .port import Engine, Limits, Usage
 
 logger = logging.getLogger(__name__)
@@ -67,16 +67,7 @@ class DockerEngine(Engine):
     def missing(self) -> str:
         if not self._experimental:
             return "the Docker daemon has no checkpoints; start it with --experimental"
-        if os.geteuid() != 0:
-            return "checkpoints need root"
-        criu = shutil.which("criu")
-        if criu is None:
-            return "there is no criu on the PATH; setup-testbed-debian.sh installs it"
-        done = subprocess.run([criu, "check"], capture_output=True, text=True, check=False)  # noqa: S603
-        if done.returncode:
-            reason = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
-            return f"criu check fails ({reason}); setup-testbed-debian.sh installs one that works"
-        return ""
+        return missing_for_freezing()
 
     def start(self, name: str, work: Path, limits: Limits) -> None:
         try:

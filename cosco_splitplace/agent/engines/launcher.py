@@ -2,7 +2,8 @@
 
 Started by the process engine. On standard input come JSON lines ``{"name", "work", "memory_mb", "cores"}``, on
 standard output go ``{"name", "pid"}`` when a fragment was started and ``{"name", "pid", "code"}`` when it ended. It
-ends with its input, and takes all fragments with it.
+ends with its input, and takes all fragments with it. With ``--freezable`` every workspace is shown at a place where
+CRIU finds it again on any host (`freezing`).
 """
 
 from __future__ import annotations
@@ -20,15 +21,17 @@ from typing import Any, Dict
 import torch
 
 from .. import runtime
+from .freezing import KILLED, make_places, remove_place, show_at_its_place
 
 PR_SET_PDEATHSIG = 1
 LOADED_MB = 1024  # address space that torch's private data takes before any work; measured: 600 MB
-KILLED = 128
 
 
-def main() -> None:
+def main(freezable: bool) -> None:
     """Serve standard input until it ends."""
     torch.set_num_threads(1)
+    if freezable:
+        make_places()
     names: Dict[int, str] = {}
     wake_read, wake_write = os.pipe()
     os.set_blocking(wake_write, False)
@@ -42,7 +45,7 @@ def main() -> None:
         for key, _ in ready.select():
             if key.data == "ended":
                 os.read(wake_read, 4096)
-                _reap(names)
+                _reap(names, freezable)
                 continue
             came = os.read(sys.stdin.fileno(), 65536)
             if not came:
@@ -50,6 +53,8 @@ def main() -> None:
             *lines, rest = (rest + came).split(b"\n")
             for line in lines:
                 order = json.loads(line)
+                if freezable:
+                    order["work"] = str(show_at_its_place(order["name"], Path(order["work"])))
                 pid = os.fork()
                 if pid == 0:
                     _become(order)
@@ -57,7 +62,7 @@ def main() -> None:
                 _say(name=order["name"], pid=pid)
 
 
-def _reap(names: Dict[int, str]) -> None:
+def _reap(names: Dict[int, str], freezable: bool) -> None:
     while names:
         try:
             pid, status = os.waitpid(-1, os.WNOHANG)
@@ -66,7 +71,10 @@ def _reap(names: Dict[int, str]) -> None:
         if not pid:
             return
         code = os.waitstatus_to_exitcode(status)
-        _say(name=names.pop(pid), pid=pid, code=KILLED - code if code < 0 else code)
+        name = names.pop(pid)
+        if freezable:
+            remove_place(name)
+        _say(name=name, pid=pid, code=KILLED - code if code < 0 else code)
 
 
 def _say(**what: Any) -> None:
@@ -100,4 +108,4 @@ def _become(order: Dict[str, Any]) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main("--freezable" in sys.argv[1:])
