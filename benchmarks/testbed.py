@@ -30,6 +30,7 @@ from cosco_splitplace.pipeline.payload import encode
 from cosco_splitplace.splitting.datasets import load_images
 
 IMAGES, RELEASE_IMAGES, WORKERS, MICRO_BATCH = 20_000, 200, 4, 256
+AT_ONCE = 32  # images that a fragment gives torch at once: their activations stay in the cache
 AGENTS, WATCHED_S, IDLE_S = 200, 20.0, 15.0
 ARTIFACT = load_catalogue(names=["MNIST"])["MNIST"].split("layer").artifact
 
@@ -87,7 +88,7 @@ def layer_split(testbed: LocalTestbed, images: np.ndarray, run: int) -> Tuple[fl
                 "weights": client.put_artifact((ARTIFACT / f"fragment-{index}.safetensors").read_bytes()),
                 "index": index,
                 "chunks": len(contents),
-                "images_at_once": MICRO_BATCH,
+                "images_at_once": AT_ONCE,
                 "memory_mb": 900,
                 "forward": forward,
             },

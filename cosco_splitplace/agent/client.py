@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import requests
 
 from ..errors import AgentRefusal, PayloadError
-from ..pipeline.payload import PLAIN, ZSTD, LinkCodec, compress, decompress, digest
+from ..pipeline.payload import PLAIN, ZSTD, Content, LinkCodec, compress, decompress, digest
 
 CONNECT_S = 5.0  # an agent on a network answers in milliseconds; a dead one should not hold anybody up
 ANSWER_S = 60.0
@@ -98,7 +98,7 @@ class AgentClient:
         """Keep a payload there for a while; sent only if it is not there yet. Returns its SHA-256."""
         sha256 = digest(content)
         if self._ask("HEAD", f"/v1/payloads/{sha256}").status_code == requests.codes.not_found:
-            self._upload(f"/v1/payloads/{sha256}", content, {})
+            self._upload(f"/v1/payloads/{sha256}", content, {"sha256": sha256})
         return sha256
 
     def received(self, name: str) -> int:
@@ -112,9 +112,10 @@ class AgentClient:
         )
         return [int(one) for one in answer["missing"]]
 
-    def put_input(self, name: str, chunk: int, content: bytes, keep: bool = False) -> None:
-        """Bring an input; ``keep`` it as a payload, too, for other fragments there."""
-        self._upload(f"/v1/fragments/{name}/inputs/{chunk}", content, {"keep": "1"} if keep else {})
+    def put_input(self, name: str, chunk: int, content: bytes, sha256: str = "", keep: bool = False) -> None:
+        """Bring an input, whose SHA-256 may be known; ``keep`` it as a payload, too, for other fragments there."""
+        query = {"sha256": sha256 or digest(content), "keep": str(int(keep))}
+        self._upload(f"/v1/fragments/{name}/inputs/{chunk}", content, query)
 
     def outputs(self, name: str) -> List[str]:
         """The SHA-256 of every output that is there, in order."""
@@ -135,7 +136,7 @@ class AgentClient:
         encoding = PLAIN if self._on_this_machine else self.codec.choose()
         body = compress(content) if encoding == ZSTD else content
         compressed = time.perf_counter()
-        self._ask("PUT", path, data=body, params={**query, "sha256": digest(content), "encoding": encoding})
+        self._ask("PUT", path, data=body, params={**query, "encoding": encoding})
         spent = (compressed - began) if encoding == ZSTD else 0.0
         self.codec.measured(len(content), len(body), spent, time.perf_counter() - compressed)
 
@@ -184,6 +185,6 @@ def _reason(reply: requests.Response) -> str:
         return f"HTTP {reply.status_code}, {reply.text[:200]!r}"
 
 
-def decoded(body: bytes, encoding: str, most_bytes: int = MOST_BYTES) -> bytes:
+def decoded(body: Content, encoding: str, most_bytes: int = MOST_BYTES) -> Content:
     """The content of an uploaded body."""
     return decompress(body, most_bytes) if encoding == ZSTD else body

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from typing import Callable
+from typing import Callable, Tuple
 
 from ..errors import AgentRefusal
 from .client import AgentClient, AgentSilent
@@ -23,7 +23,7 @@ class Forwarder:
     target : who takes them.
     chunks : how many there will be.
     available : waits until more than the given number are there, or `cancelled`; returns how many there are.
-    content : a payload by its number.
+    content : a payload by its number, and its SHA-256.
     acknowledged : told how many the target has taken.
 
     A target that is not there (it moves, or is not placed yet) or does not answer is tried again until the broker
@@ -36,7 +36,7 @@ class Forwarder:
         target: Target,
         chunks: int,
         available: Callable[[int, threading.Event], int],
-        content: Callable[[int], bytes],
+        content: Callable[[int], Tuple[bytes, str]],
         acknowledged: Callable[[Target, int], None],
     ) -> None:
         self.target = target
@@ -72,6 +72,7 @@ class Forwarder:
             if self.cancelled.is_set():
                 return
             while taken < there and not self.cancelled.is_set():
-                self._client.put_input(self.target.fragment, taken, self._content(taken))
+                content, sha256 = self._content(taken)
+                self._client.put_input(self.target.fragment, taken, content, sha256)
                 taken += 1
                 self._acknowledged(self.target, taken)

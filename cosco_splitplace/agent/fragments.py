@@ -18,10 +18,10 @@ import time
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any, Callable, Dict, List, Optional, Tuple
+from typing import Any, Dict, List, Optional, Tuple
 
 from ..errors import AgentRefusal, EngineError
-from ..pipeline.payload import digest
+from ..pipeline.payload import Content, digest
 from .client import AgentClient, Credentials
 from .engines import Engine, Limits
 from .forwarding import Forwarder
@@ -39,6 +39,7 @@ SPARE, SPARE_MB = 0.25, 64  # beyond its reservation, before a fragment is ended
 PAUSE_S = 10.0  # that a runtime gets to finish its micro-batch
 SETTLED_S = 120.0  # payloads and remains of moved fragments are kept that long
 HOUSEKEEPING_S = 20.0
+PROGRESS_S = 0.5  # that news of mere progress is held back, so that a micro-batch is not a message; our choice
 
 
 @dataclass
@@ -60,7 +61,6 @@ class Held:
     finished: Optional[float] = None
     acknowledged: Dict[Target, int] = field(default_factory=dict)
     forwarders: Dict[Tuple[str, Target], Forwarder] = field(default_factory=dict)
-    digests: List[str] = field(default_factory=list)
 
     @property
     def work(self) -> Workspace:
@@ -73,8 +73,13 @@ class Held:
         return Limits(int(self.spec.memory_mb * (1 + SPARE)) + SPARE_MB, self.spec.cpus)
 
 
-def _content(path: Callable[[int], Path], chunk: int) -> bytes:
-    return path(chunk).read_bytes()
+def _output(work: Workspace, chunk: int) -> Tuple[bytes, str]:
+    return work.output(chunk).read_bytes(), work.digest(chunk)
+
+
+def _input(work: Workspace, chunk: int) -> Tuple[bytes, str]:
+    content = work.input(chunk).read_bytes()
+    return content, digest(content)
 
 
 class Fragments:
@@ -97,7 +102,7 @@ class Fragments:
         self.incarnation = secrets.token_hex(8)
         self._held: Dict[str, Held] = {}
         self._changed = threading.Condition(threading.RLock())
-        self._version = 0
+        self._version = self._urgent = 0  # of the last change, and of the last that is told at once
         self._clients: Dict[str, AgentClient] = {}
         self._bells = selectors.DefaultSelector()
         self._closed = threading.Event()
@@ -175,7 +180,7 @@ class Fragments:
             self._took_in(held)
             return missing
 
-    def take_input(self, name: str, chunk: int, sha256: str, content: bytes, keep: bool) -> None:
+    def take_input(self, name: str, chunk: int, sha256: str, content: Content, keep: bool) -> None:
         """An input came.
 
         Raises
@@ -209,9 +214,7 @@ class Fragments:
         with self._changed:
             held = self._known(name)
             count = held.outputs
-        while len(held.digests) < count:
-            held.digests.append(digest(held.work.output(len(held.digests)).read_bytes()))
-        return held.digests[:count]
+        return held.work.digests(count)
 
     def output(self, name: str, chunk: int) -> bytes:
         """One output."""
@@ -222,13 +225,16 @@ class Fragments:
         return held.work.output(chunk).read_bytes()
 
     def changes(self, incarnation: str, since: int, wait_s: float) -> Dict[str, Any]:
-        """What changed after version `since`; everything, if it was told by another incarnation of this agent."""
+        """What changed after version `since`; everything, if it was told by another incarnation of this agent.
+
+        The answer is held back until there is something, at most `wait_s`, and `PROGRESS_S` if there is but progress.
+        """
         if incarnation != self.incarnation:
             since = -1
-        until = time.monotonic() + wait_s
+        began = time.monotonic()
         with self._changed:
-            while self._version <= since and not self._closed.is_set():
-                left = until - time.monotonic()
+            while self._urgent <= since and not self._closed.is_set():
+                left = began - time.monotonic() + (wait_s if self._version <= since else min(wait_s, PROGRESS_S))
                 if left <= 0:
                     break
                 self._changed.wait(left)
@@ -394,15 +400,15 @@ class Fragments:
     def _look(self, held: Held) -> None:
         """Take in what the runtime has written."""
         outputs = held.work.outputs(held.outputs)
-        changed = outputs != held.outputs
+        progress, urgent = outputs != held.outputs, False
         held.outputs = outputs
         if held.started is None and held.work.started():
-            held.started, changed = time.monotonic(), True
+            held.started, urgent = time.monotonic(), True
         if held.state == RUNNING and held.work.result() is not None:
-            held.state, held.finished, changed = FINISHED, time.monotonic(), True
-        if changed:
+            held.state, held.finished, urgent = FINISHED, time.monotonic(), True
+        if progress or urgent:
             self._drop_consumed(held)
-            self._next_version(held)
+            self._next_version(held, urgent)
 
     def _drop_consumed(self, held: Held) -> None:
         """Inputs that were answered, and relayed, take no more space."""
@@ -418,7 +424,7 @@ class Fragments:
         held.received = self._count_received(held)
         if held.received != before:
             held.work.ring(INPUT_BELL)
-            self._next_version(held)
+            self._next_version(held, urgent=False)
 
     def _count_received(self, held: Held) -> int:
         count = max(held.received, held.outputs)
@@ -473,7 +479,6 @@ class Fragments:
             held.forwarders.pop(key).cancel()
         for kind, target in sorted(wanted - set(held.forwarders), key=str):
             client = self._clients.setdefault(target.agent, AgentClient(target.agent, self._credentials))
-            path = held.work.output if kind == "out" else held.work.input
 
             def available(known: int, cancelled: threading.Event, kind: str = kind) -> int:
                 return self._available(held, kind, known, cancelled)
@@ -483,7 +488,7 @@ class Fragments:
                 target,
                 held.spec.chunks,
                 available,
-                partial(_content, path),
+                partial(_output if kind == "out" else _input, held.work),
                 lambda target, count: self._acknowledged(held, target, count),
             )
 
@@ -502,11 +507,13 @@ class Fragments:
             held.acknowledged[target] = count
             self._drop_consumed(held)
             if count == held.spec.chunks:
-                self._next_version(held)
+                self._next_version(held, urgent=False)
 
-    def _next_version(self, held: Optional[Held] = None) -> None:
+    def _next_version(self, held: Optional[Held] = None, urgent: bool = True) -> None:
         with self._changed:
             self._version += 1
+            if urgent:
+                self._urgent = self._version
             if held is not None:
                 held.version = self._version
             self._changed.notify_all()

@@ -15,7 +15,7 @@ from ..pipeline.payload import LEVEL
 
 # the workspace (with files that are being written), the frozen memory, and a container's writable layer
 _INSIDE = re.compile(
-    r"work(/(spec\.json|started|\.?result\.json|log\.txt|input\.bell|output\.bell"
+    r"work(/(spec\.json|started|\.?result\.json|log\.txt|digests|input\.bell|output\.bell"
     r"|artifact(/(manifest\.json|fragment-\d{1,4}\.safetensors))?|(input|output)(/\.?\d{8})?))?"
     r"|frozen(/[A-Za-z0-9][A-Za-z0-9._-]{0,120}){0,3}"
     r"|upper(/[A-Za-z0-9_][A-Za-z0-9._+@-]{0,200}){0,32}"

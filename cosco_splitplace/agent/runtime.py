@@ -24,6 +24,7 @@ from ..errors import PayloadError
 from ..pipeline.payload import TENSOR
 from ..splitting.artifacts import input_shape, load_fragment
 from ..splitting.measure import peak_rss_kb
+from .allocation import reuse_freed_memory
 from .workspace import OUTPUT_BELL, Workspace
 
 DONE, FAILED, STOPPED = 0, 1, 75  # exit codes; 75 is EX_TEMPFAIL: to be gone on with
@@ -42,12 +43,13 @@ class _Stop:
 
 def run_fragment(folder: Path) -> int:
     """Run the fragment in `folder` to its end, or until SIGTERM; returns the exit code."""
+    reuse_freed_memory()
     stop, workspace = _Stop(), Workspace(folder)
     spec = workspace.spec()
     torch.set_num_threads(max(1, int(spec["cpus"])))
     module = load_fragment(folder / "artifact", spec["index"])
     done = workspace.outputs()
-    digests = [hashlib.sha256(workspace.output(chunk).read_bytes()).hexdigest() for chunk in range(done)]
+    digests = workspace.begin_digests(done)
     record = {"resumed_at": done, "images": 0, "bytes_in": 0, "bytes_out": 0, "compute_s": 0.0, "wait_s": 0.0}
     began = time.monotonic()
     for chunk in range(done, spec["chunks"]):
@@ -83,13 +85,15 @@ def _answer(
     record["compute_s"] += time.monotonic() - began
     del tensor  # its file may be removed from now on, and CRIU freezes no removed file of that size
     content = save({TENSOR: answer.contiguous()})
+    digest = hashlib.sha256(content).hexdigest()
+    workspace.add_digest(digest)
     record["bytes_out"] += len(content)
     target = workspace.output(chunk)
     draft = target.with_name(f".{target.name}")
     draft.write_bytes(content)
     os.replace(draft, target)
     workspace.ring(OUTPUT_BELL)
-    return hashlib.sha256(content).hexdigest()
+    return digest
 
 
 def _make_up(workspace: Workspace, chunk: int, spec: Dict[str, Any]) -> None:

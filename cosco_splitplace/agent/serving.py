@@ -136,7 +136,7 @@ def _listening(app: Any, listen: Tuple[str, int], tls: Optional[Tls]) -> Tuple[A
         channel_timeout=300,
         max_request_body_size=2**31,
         connection_limit=1000,
-        recv_bytes=2**20,
+        recv_bytes=2**18,
         inbuf_overflow=PAYLOAD_IN_MEMORY,
     )
 

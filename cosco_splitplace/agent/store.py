@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Iterator
 
 from ..errors import AgentRefusal
-from ..pipeline.payload import digest
+from ..pipeline.payload import Content, digest
 
 UNPROCESSABLE = 422
 INSUFFICIENT_STORAGE = 507
@@ -42,7 +42,7 @@ class Store:
     def __iter__(self) -> Iterator[str]:
         return (one.name for one in self._folder.iterdir() if not one.name.startswith("."))
 
-    def put(self, sha256: str, content: bytes) -> None:
+    def put(self, sha256: str, content: Content) -> None:
         """Keep `content`.
 
         Raises
@@ -82,7 +82,7 @@ class Store:
         return dropped
 
 
-def write_whole(path: Path, content: bytes) -> None:
+def write_whole(path: Path, content: Content) -> None:
     """Write `path` so that it is there whole or not at all.
 
     Raises

@@ -2,9 +2,10 @@
 
 ::
 
-    spec.json  artifact/  input/00000000 ...  output/00000000 ...  result.json  log.txt  input.bell  output.bell
+    spec.json  artifact/  input/00000000 ...  output/00000000 ...  digests  result.json  log.txt  input.bell  output.bell
 
-``input`` and ``output`` hold one payload a micro-batch; a file is there whole or not at all. The bells are named pipes:
+``input`` and ``output`` hold one payload a micro-batch; a file is there whole or not at all. ``digests`` holds the
+SHA-256 of every output, a line each, written before the output is there. The bells are named pipes:
 a byte in ``input.bell`` tells the runtime that an input came, one in ``output.bell`` tells the agent that the runtime
 got on. A lost ring costs a second, as both sides look once a second anyway.
 """
@@ -15,13 +16,14 @@ import json
 import os
 import select
 from pathlib import Path
-from typing import Any, Dict, Optional
+from typing import Any, Dict, List, Optional
 
 from ..splitting.names import MANIFEST, fragment_file
 
-INPUT, OUTPUT, ARTIFACT = "input", "output", "artifact"
+INPUT, OUTPUT, ARTIFACT, DIGESTS = "input", "output", "artifact", "digests"
 INPUT_BELL, OUTPUT_BELL = "input.bell", "output.bell"
 LOOK_AGAIN_S = 1.0
+DIGEST_LINE = 65  # bytes: SHA-256 in hexadecimal, and the end of the line
 
 
 class Workspace:
@@ -67,6 +69,28 @@ class Workspace:
         while self.output(known).exists():
             known += 1
         return known
+
+    def digest(self, chunk: int) -> str:
+        """The SHA-256 of an output that is there, as the runtime reckoned it before it wrote it."""
+        with (self.path / DIGESTS).open("rb") as file:
+            file.seek(chunk * DIGEST_LINE)
+            return file.read(DIGEST_LINE - 1).decode("ascii")
+
+    def digests(self, count: int) -> List[str]:
+        """Those of the first `count` outputs."""
+        return (self.path / DIGESTS).read_text(encoding="ascii").split()[:count] if count else []
+
+    def begin_digests(self, done: int) -> List[str]:
+        """Those of the `done` outputs that are there; what is written of one that is not is forgotten."""
+        path = self.path / DIGESTS
+        path.touch()
+        os.truncate(path, done * DIGEST_LINE)
+        return self.digests(done)
+
+    def add_digest(self, digest: str) -> None:
+        """The next output's, which is about to be there."""
+        with (self.path / DIGESTS).open("a", encoding="ascii") as file:
+            file.write(f"{digest}\n")
 
     def started(self) -> bool:
         """Has the runtime got its first input?"""

@@ -7,10 +7,11 @@ import logging
 import signal
 import sys
 from pathlib import Path
-from typing import Any, Optional
+from typing import Any, Optional, Tuple
 
 import click
 
+from ..agent.allocation import reuse_freed_memory
 from ..agent.engines import Engine
 from ..agent.engines.process import ProcessEngine
 from ..agent.server import AgentSettings
@@ -44,6 +45,10 @@ from .console import errors
     "--docker-socket", type=click.Path(path_type=Path), default=Path("/var/run/docker.sock"), show_default=True,
     help="Socket of the Docker daemon.",
 )
+@click.option(
+    "--core", "cores", type=click.IntRange(0), multiple=True,
+    help="A core that the process engine may bind fragments to; give it again for more.  [default: all]",
+)
 @click.option("--tls-cert", type=click.Path(path_type=Path), help="Certificate (PEM); makes the agent speak TLS.")
 @click.option("--tls-key", type=click.Path(path_type=Path), help="Its key.")
 @click.option("--tls-ca", type=click.Path(path_type=Path), help="Who signed the other agents' certificates.")
@@ -58,6 +63,7 @@ def agent(
     memory_mb: Optional[int],
     engine: str,
     docker_socket: Path,
+    cores: Tuple[int, ...],
     tls_cert: Optional[Path],
     tls_key: Optional[Path],
     tls_ca: Optional[Path],
@@ -83,6 +89,7 @@ def agent(
     require(
         not open_opcodes or host in ("127.0.0.1", "localhost", "::1"), f"--open-opcodes is for loopback, not {host}"
     )
+    reuse_freed_memory()
     tls = (
         Tls(tls_cert, tls_key, tls_ca if tls_clients else None)
         if tls_cert is not None and tls_key is not None
@@ -97,7 +104,7 @@ def agent(
         open_opcodes=open_opcodes,
     )
     try:
-        server = AgentServer(settings, _engine(engine, docker_socket, folder), (host, port), tls)
+        server = AgentServer(settings, _engine(engine, docker_socket, folder, cores), (host, port), tls)
     except OSError as error:
         require(False, f"can't listen on {listen}: {error.strerror or error}")
         return
@@ -118,9 +125,10 @@ def agent(
         sys.exit(0)
 
 
-def _engine(name: str, socket: Path, folder: Path) -> Engine:
+def _engine(name: str, socket: Path, folder: Path, cores: Tuple[int, ...]) -> Engine:
     if name == ProcessEngine.name:
-        return ProcessEngine()
+        return ProcessEngine(cores=cores or None)
+    require(not cores, "--core is for the process engine; Docker gives shares of all cores")
     from ..agent.engines.docker import DockerEngine  # the docker SDK takes 10 MB
 
     label = hashlib.sha256(str(folder.resolve()).encode()).hexdigest()[:12]

@@ -16,11 +16,11 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from itertools import cycle
 from pathlib import Path
-from typing import Dict, List, Optional
+from typing import Dict, List, Optional, Sequence
 
 import psutil
 
-from ...errors import EngineError
+from ...errors import EngineError, require
 from .freezing import (
     KILLED,
     OWN_MOUNTS,
@@ -58,18 +58,29 @@ class ProcessEngine(Engine):
     Parameters
     ----------
     freezing : whether to freeze fragments where this host can.
+    cores : that fragments are bound to, in turn; None: all that this process may use.
+
+    Raises
+    ------
+    ConfigurationError
+        This process may not use one of `cores`.
     """
 
     name = "process"
 
-    def __init__(self, freezing: bool = True) -> None:
+    def __init__(self, freezing: bool = True, cores: Optional[Sequence[int]] = None) -> None:
+        usable = os.sched_getaffinity(0)
+        chosen = sorted(usable if cores is None else set(cores))
+        require(
+            bool(chosen) and usable.issuperset(chosen),
+            f"cores {chosen} are asked for; this process may use {sorted(usable)}",
+        )
         self._cannot_freeze = missing_for_freezing() if freezing else "it was told not to"
         self.live_migration = not self._cannot_freeze
         self._children: Dict[str, _Child] = {}
         self._launcher: Optional["subprocess.Popen[bytes]"] = None
         self._lock = threading.RLock()
-        self._cores = cycle(sorted(os.sched_getaffinity(0)))
-        self._n_cores = len(os.sched_getaffinity(0))
+        self._cores, self._n_cores = cycle(chosen), len(chosen)
         self._closed = threading.Event()
         self._watcher = threading.Thread(target=self._watch, name="memory", daemon=True)
         self._watcher.start()

@@ -350,7 +350,7 @@ class TestbedBackend(Backend):
             for chunk in client.link_inputs(one.name, {at: sha256 for at, (sha256, _) in enumerate(chunks)}):
                 if one.state != states.ACTIVE:
                     return
-                client.put_input(one.name, chunk, chunks[chunk][1], keep=True)
+                client.put_input(one.name, chunk, chunks[chunk][1], chunks[chunk][0], keep=True)
 
         def refused(refusal: AgentRefusal) -> None:
             with self._journal.transaction():

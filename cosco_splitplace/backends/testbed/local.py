@@ -27,7 +27,7 @@ from .measure import measured_mips
 from .network import Network
 
 STATE, HOSTS, TYPES, TOKEN = "testbed.json", "hosts.toml", "types.json", "token"
-START_S, END_S = 30.0, 10.0
+START_S, END_S = 120.0, 10.0  # a busy machine takes long to load an agent
 FORMAT = 1
 OWN_TYPE = "this-machine"
 PROCESS, DOCKER = "process", "docker"
@@ -136,7 +136,10 @@ class LocalTestbed:
         host = self.network.address(number) if self.network else "127.0.0.1"
         listen = one.address.partition("://")[2] or f"{host}:0"
         within = self.network.within(number) if self.network else []
-        docker = ["--docker-socket", str(daemon_socket(folder / DOCKER))] if self.engine == DOCKER else []
+        if self.engine == DOCKER:
+            own = ["--docker-socket", str(daemon_socket(folder / DOCKER))]
+        else:
+            own = [word for core in _own_cores(number, len(self.agents)) for word in ("--core", str(core))]
         path = os.pathsep.join(filter(None, [str(_PACKAGE_PARENT), os.environ.get("PYTHONPATH", "")]))
         with (folder / "agent.log").open("ab") as log:
             process = subprocess.Popen(  # noqa: S603
@@ -144,7 +147,7 @@ class LocalTestbed:
                     *within, sys.executable, "-m", "cosco_splitplace", "agent", "--listen", listen, "--verbose",
                     "--memory-mb", str(self.memory_mb), "--token-file", str(self.folder / TOKEN),
                     "--folder", str(folder),
-                    "--address-file", str(address_file), "--engine", self.engine, *docker,
+                    "--address-file", str(address_file), "--engine", self.engine, *own,
                 ],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -281,6 +284,12 @@ def default_folder() -> Path:
 def memory_a_worker(workers: int) -> int:
     """Three quarters of the memory that is free now, shared equally, in MB."""
     return int(psutil.virtual_memory().available / 1e6 * 0.75 / workers)
+
+
+def _own_cores(number: int, workers: int) -> List[int]:
+    """The cores of one worker of several: none is another's, too, as long as there are enough."""
+    usable = sorted(os.sched_getaffinity(0))
+    return usable[number::workers] if workers <= len(usable) else [usable[number % len(usable)]]
 
 
 def _process(one: LocalAgent) -> Optional[psutil.Process]:
