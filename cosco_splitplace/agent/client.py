@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
 import threading
 import time
 from dataclasses import dataclass
-from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
+from typing import Any, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
 from urllib.parse import urlsplit
 
 import requests
 
 from ..errors import AgentRefusal, PayloadError
-from ..pipeline.payload import PLAIN, ZSTD, Content, LinkCodec, compress, decompress, digest
+from ..pipeline.payload import PLAIN, ZSTD, Content, LinkCodec, compress, decompress, digest, parted
 
 CONNECT_S = 5.0  # an agent on a network answers in milliseconds; a dead one should not hold anybody up
 ANSWER_S = 60.0
@@ -121,12 +120,14 @@ class AgentClient:
         """The SHA-256 of every output that is there, in order."""
         return [str(one) for one in self._json("GET", f"/v1/fragments/{name}/outputs")["outputs"]]
 
-    def output(self, name: str, chunk: int, sha256: str) -> bytes:
-        """An output. Raises PayloadError if it came damaged."""
-        content = self._ask("GET", f"/v1/fragments/{name}/outputs/{chunk}").content
-        if hashlib.sha256(content).hexdigest() != sha256:
-            raise PayloadError(f"output {chunk} of {name} came damaged")
-        return content
+    def all_outputs(self, name: str) -> Iterator[bytes]:
+        """The outputs that are there, in order. Raises PayloadError at one that came damaged."""
+        digests = self.outputs(name)
+        taken = 0
+        while taken < len(digests):
+            came = self._some_outputs(name, taken, digests[taken:])
+            yield from came
+            taken += len(came)
 
     # ---- requests ----
 
@@ -139,6 +140,18 @@ class AgentClient:
         self._ask("PUT", path, data=body, params={**query, "encoding": encoding})
         spent = (compressed - began) if encoding == ZSTD else 0.0
         self.codec.measured(len(content), len(body), spent, time.perf_counter() - compressed)
+
+    def _some_outputs(self, name: str, first: int, digests: Sequence[str]) -> List[bytes]:
+        """Outputs from number `first` on, whose SHA-256 are `digests`: as many as come at once, at least one."""
+        last = first + len(digests) - 1
+        body = self._ask("GET", f"/v1/fragments/{name}/outputs/{first}", params={"last": str(last)}).content
+        contents = parted(body)
+        if not 1 <= len(contents) <= len(digests):
+            raise PayloadError(f"{len(contents)} outputs of {name} came, {len(digests)} were asked for")
+        for number, (content, sha256) in enumerate(zip(contents, digests), first):
+            if digest(content) != sha256:
+                raise PayloadError(f"output {number} of {name} came damaged")
+        return contents
 
     def _json(self, method: str, path: str, **options: Any) -> Dict[str, Any]:
         try:

@@ -37,6 +37,7 @@ OUT_OF_MEMORY = "it took "  # how an engine's reason begins
 NOT_FOUND, CONFLICT, FULL = 404, 409, 507
 SPARE, SPARE_MB = 0.25, 64  # beyond its reservation, before a fragment is ended; our choice
 PAUSE_S = 10.0  # that a runtime gets to finish its micro-batch
+TOGETHER_BYTES = 8 * 2**20  # of outputs that are fetched at once; our choice
 SETTLED_S = 120.0  # payloads and remains of moved fragments are kept that long
 HOUSEKEEPING_S = 20.0
 PROGRESS_S = 0.5  # that news of mere progress is held back, so that a micro-batch is not a message; our choice
@@ -216,13 +217,22 @@ class Fragments:
             count = held.outputs
         return held.work.digests(count)
 
-    def output(self, name: str, chunk: int) -> bytes:
-        """One output."""
+    def some_outputs(self, name: str, first: int, last: int) -> List[bytes]:
+        """The outputs `first` to `last`, or those of them that make `TOGETHER_BYTES`: at least one."""
         with self._changed:
             held = self._known(name)
-            if not 0 <= chunk < held.outputs:
-                raise AgentRefusal(f"{name} has {held.outputs} outputs, chunk {chunk} is not among them", NOT_FOUND)
-        return held.work.output(chunk).read_bytes()
+            if not 0 <= first <= last < held.outputs:
+                asked = f"chunk {first}" if first == last else f"chunks {first} to {last}"
+                raise AgentRefusal(f"{name} has {held.outputs} outputs, {asked} are not among them", NOT_FOUND)
+        found = [held.work.output(first).read_bytes()]
+        size = len(found[0])
+        for chunk in range(first + 1, last + 1):
+            path = held.work.output(chunk)
+            size += path.stat().st_size
+            if size > TOGETHER_BYTES:
+                break
+            found.append(path.read_bytes())
+        return found
 
     def changes(self, incarnation: str, since: int, wait_s: float) -> Dict[str, Any]:
         """What changed after version `since`; everything, if it was told by another incarnation of this agent.

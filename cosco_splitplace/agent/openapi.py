@@ -147,7 +147,12 @@ def document() -> Json:
             },
             "/v1/fragments/{name}/outputs": {"get": _operation("the hashes of its outputs", "400 404", [name])},
             "/v1/fragments/{name}/outputs/{chunk}": {
-                "get": _operation("an output", "400 404", [name, chunk], answer=_BYTES)
+                "get": _operation(
+                    "outputs up to `last`, each after its length (8 bytes, little endian); at least one",
+                    "400 404",
+                    [name, chunk, _parameter("last", "query", _whole(0, names.MOST_CHUNKS - 1), False)],
+                    answer=_BYTES,
+                )
             },
             "/v1/fragments/{name}/migrate": {
                 "post": _operation("move a running fragment to another agent", "400 404 409", [name], "Migration")

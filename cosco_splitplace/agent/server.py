@@ -21,7 +21,7 @@ from flask import Flask, Response, jsonify, request
 from werkzeug.exceptions import HTTPException
 
 from ..errors import AgentRefusal, EngineError, PayloadError
-from ..pipeline.payload import PLAIN, ZSTD, Content
+from ..pipeline.payload import PLAIN, ZSTD, Content, joined
 from . import names
 from .body import json_body
 from .client import MOST_BYTES, Credentials, decoded
@@ -231,8 +231,9 @@ def make_app(agent: Agent) -> Flask:
 
     @app.get("/v1/fragments/<name>/outputs/<chunk>")
     def output(name: str, chunk: str) -> Response:
-        content = agent.fragments.output(names.fragment_name(name), chunk_index(chunk))
-        return Response(content, mimetype="application/octet-stream")
+        first, last = chunk_index(chunk), chunk_index(_query("last", chunk))
+        contents = agent.fragments.some_outputs(names.fragment_name(name), first, last)
+        return Response(joined(contents), mimetype="application/octet-stream")
 
     @app.post("/v1/fragments/<name>/migrate")
     def leave(name: str) -> Response:

@@ -2,7 +2,7 @@
 
 ::
 
-    spec.json  artifact/  input/00000000 ...  output/00000000 ...  digests  result.json  log.txt  input.bell  output.bell
+    spec.json  artifact/  input/00000000 ...  output/00000000 ...  digests  result.json  log.txt  *.bell
 
 ``input`` and ``output`` hold one payload a micro-batch; a file is there whole or not at all. ``digests`` holds the
 SHA-256 of every output, a line each, written before the output is there. The bells are named pipes:

@@ -7,7 +7,8 @@
     COSCO_SPLITPLACE_BACKENDS=my_module:make_backend pytest --pyargs cosco_splitplace.contract
 
 Several names are separated by commas. A backend's name is that of a function without arguments that returns one on
-three hosts without mobility. Without any of these variables the suite runs on all that are registered here.
+three hosts without mobility, or a context manager that gives one and ends what it started. Without any of these
+variables the suite runs on all that are registered here.
 """
 from __future__ import annotations
 

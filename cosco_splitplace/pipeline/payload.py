@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from typing import Any, Union
+from typing import Any, List, Sequence, Union
 
 import numpy as np
 import zstandard
@@ -20,6 +20,7 @@ from ..errors import PayloadError
 Content = Union[bytes, memoryview]
 TENSOR = "activation"
 PLAIN, ZSTD = "identity", "zstd"
+LENGTH = 8  # bytes of a length
 LEVEL = 1  # on activations level 3 takes twice the time and saves 3 %
 
 
@@ -49,6 +50,29 @@ def decode(content: bytes) -> NDArray[Any]:
 def digest(content: Content) -> str:
     """The name of a payload: the SHA-256 of its content, in hexadecimal."""
     return hashlib.sha256(content).hexdigest()
+
+
+def joined(contents: Sequence[bytes]) -> bytes:
+    """Several contents as one body: each after its length, 8 bytes, little endian."""
+    return b"".join(part for one in contents for part in (len(one).to_bytes(LENGTH, "little"), one))
+
+
+def parted(body: bytes) -> List[bytes]:
+    """What was `joined`.
+
+    Raises
+    ------
+    PayloadError
+        It is cut short.
+    """
+    found, at = [], 0
+    while at < len(body):
+        end = at + LENGTH + int.from_bytes(body[at : at + LENGTH], "little")
+        if end > len(body):
+            raise PayloadError(f"{len(body)} bytes came, where a content ends at {end}")
+        found.append(body[at + LENGTH : end])
+        at = end
+    return found
 
 
 def compress(content: bytes) -> bytes:

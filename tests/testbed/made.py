@@ -72,4 +72,4 @@ def wait_until_finished(client: AgentClient, name: str) -> Dict[str, Any]:
 
 def fetched(client: AgentClient, name: str) -> NDArray[np.float32]:
     """A fragment's outputs as one."""
-    return np.concatenate([decode(client.output(name, at, one)) for at, one in enumerate(client.outputs(name))])
+    return np.concatenate([decode(one) for one in client.all_outputs(name)])
