@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import bz2
 import json
+import os
 import pickle
 import sys
 import tempfile
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, Dict, List, Tuple
@@ -23,22 +25,24 @@ import torch
 
 from cosco_splitplace.agent.client import AgentClient, Credentials
 from cosco_splitplace.arrivals.catalogue import load_catalogue
+from cosco_splitplace.backends.testbed.doctor import examine
 from cosco_splitplace.backends.testbed.link import AgentLink
-from cosco_splitplace.backends.testbed.local import LocalTestbed
+from cosco_splitplace.backends.testbed.local import DOCKER, LocalTestbed
 from cosco_splitplace.pipeline.inference import load_network
-from cosco_splitplace.pipeline.payload import encode
+from cosco_splitplace.pipeline.payload import Packed, encode
 from cosco_splitplace.splitting.datasets import load_images
 
 IMAGES, RELEASE_IMAGES, WORKERS, MICRO_BATCH = 20_000, 200, 4, 256
 AT_ONCE = 32  # images that a fragment gives torch at once: their activations stay in the cache
+BROADCAST_IMAGES, LINK_MB_S = 40_000, 2.0
 AGENTS, WATCHED_S, IDLE_S = 200, 20.0, 15.0
-ARTIFACT = load_catalogue(names=["MNIST"])["MNIST"].split("layer").artifact
+ARTIFACT, BRANCHES = (load_catalogue(names=["MNIST"])["MNIST"].split(one).artifact for one in ("layer", "semantic"))
 
 
-def mnist(count: int) -> np.ndarray:
+def mnist(count: int, seed: int = 0) -> np.ndarray:
     """Images drawn from the held-out ones."""
     held_out = load_images("MNIST", train=False).test_images
-    return held_out[np.random.default_rng(0).integers(len(held_out), size=count)]
+    return held_out[np.random.default_rng(seed).integers(len(held_out), size=count)]
 
 
 def unsplit(images: np.ndarray) -> float:
@@ -108,6 +112,83 @@ def layer_split(testbed: LocalTestbed, images: np.ndarray, run: int) -> Tuple[fl
     for index in range(count):
         clients[index % WORKERS].delete(f"b{run}-{index}")
     return done - began, done - created
+
+
+def broadcast(testbed: LocalTestbed, branches: int, seed: int) -> float:
+    """Seconds until the first hosts have got a batch that none of them had, each over its own shaped link.
+
+    The branches wait for their first micro-batch, which comes last, so that nothing but sending takes time.
+    """
+    images = mnist(BROADCAST_IMAGES, seed)
+    packed = [Packed(encode(images[at : at + MICRO_BATCH])) for at in range(0, len(images), MICRO_BATCH)]
+    clients = [AgentClient(one.address, testbed.credentials()) for one in testbed.agents[:branches]]
+    manifest = (BRANCHES / "manifest.json").read_bytes()
+    for index, client in enumerate(clients):
+        weights = client.put_artifact((BRANCHES / f"fragment-{index}.safetensors").read_bytes())
+        spec = {"manifest": client.put_artifact(manifest), "weights": weights, "index": index, "chunks": len(packed)}
+        client.create(f"c{seed}-{index}", {**spec, "images_at_once": AT_ONCE, "memory_mb": 600})
+
+    def feed(index: int) -> None:
+        for chunk in reversed(range(len(packed))):
+            clients[index].put_kept_input(f"c{seed}-{index}", chunk, packed[chunk])
+
+    began = time.perf_counter()
+    with ThreadPoolExecutor(branches) as links:
+        list(links.map(feed, range(branches)))
+    spent = time.perf_counter() - began
+    for index, client in enumerate(clients):
+        client.delete(f"c{seed}-{index}")
+    return spent
+
+
+def migration(testbed: LocalTestbed) -> Tuple[float, float]:
+    """Seconds that a running torch container is nowhere while it moves between two daemons, and its MB."""
+    here, there = (AgentClient(one.address, testbed.credentials(), 120.0) for one in testbed.agents[:2])
+    images = mnist(20 * MICRO_BATCH)
+    weights = here.put_artifact((ARTIFACT / "fragment-0.safetensors").read_bytes())
+    manifest = here.put_artifact((ARTIFACT / "manifest.json").read_bytes())
+    there.put_artifact((ARTIFACT / "fragment-0.safetensors").read_bytes())
+    spec = {"manifest": manifest, "weights": weights, "index": 0, "chunks": 40, "images_at_once": MICRO_BATCH}
+    here.create("mover", {**spec, "memory_mb": 900})
+    for chunk in range(20):
+        here.put_input("mover", chunk, encode(images[chunk * MICRO_BATCH : (chunk + 1) * MICRO_BATCH]))
+    told: Dict[str, Any] = {"outputs": 0}
+    while told["outputs"] < 20:
+        told = next(one for one in here.notifications("", -1, 1.0)["fragments"] if one["name"] == "mover")
+    report = here.migrate("mover", there.url)
+    if not report["moved"]:
+        raise RuntimeError(f"it did not move: {report['reason']}")
+    there.delete("mover")
+    return float(report["downtime_s"]), report["bytes"] / 1e6
+
+
+def as_root(name: str) -> List[Dict[str, Any]]:
+    """Rows of what needs namespaces, and Docker with CRIU."""
+    if os.geteuid() != 0:
+        return [{"what": "broadcast and migration: not measured, they need root", "value": "", "target": ""}]
+    shaped = LocalTestbed(Path(name) / "shaped")
+    shaped.up(5, 700, link_mb_s=LINK_MB_S)
+    try:
+        broadcast(shaped, 5, 0)  # links are measured, agents warm
+        one, five = (sorted(broadcast(shaped, n, 10 * n + run) for run in range(3))[1] for n in (1, 5))
+    finally:
+        shaped.down()
+    rows = [
+        {"what": f"{BROADCAST_IMAGES} images over a link of {LINK_MB_S:g} MB/s", "value": f"{one:.2f} s", "target": ""},
+        {"what": "the same to 5 branches / to one", "value": f"{five / one:.2f}x", "target": "at most 1.2x"},
+    ]
+    missing = ", ".join(one.name for one in examine() if not one.there)
+    if missing:
+        return [*rows, {"what": f"migration: not measured, missing: {missing}", "value": "", "target": ""}]
+    docker = LocalTestbed(Path(name) / "docker")
+    docker.up(2, 2000, engine=DOCKER)
+    try:
+        downtimes = sorted(migration(docker) for _ in range(3))
+    finally:
+        docker.down()
+    seconds, size_mb = downtimes[1]
+    what = f"downtime of a torch container that migrates ({size_mb:.0f} MB on the wire)"
+    return [*rows, {"what": what, "value": f"{seconds:.1f} s", "target": "under 8 s"}]
 
 
 def idle_agent(testbed: LocalTestbed) -> Tuple[float, float]:
@@ -190,6 +271,7 @@ def main() -> None:
             runs = [layer_split(testbed, images, run) for run in range(3)]
         finally:
             testbed.down()
+        rooted = as_root(name)
     whole = sorted(unsplit(images) for _ in range(3))[1]
     release = release_way(images[:RELEASE_IMAGES]) * IMAGES / RELEASE_IMAGES
     cold, warm = runs[0][0], sorted(one[0] for one in runs[1:])[0]
@@ -208,7 +290,7 @@ def main() -> None:
         {"what": "idle agent, CPU", "value": f"{share:.2%}", "target": "under 0.5 %"},
         {"what": f"broker, {AGENTS} agents", "value": f"{watched_agents():.1%} of a core", "target": "under 50 %"},
     ]
-    found += rows
+    found += rows + rooted
     for row in found:
         print(f"{row['what']:<68} {row['value']:>16}   {row['target']}")
 

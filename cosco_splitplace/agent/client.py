@@ -5,13 +5,13 @@ from __future__ import annotations
 import threading
 import time
 from dataclasses import dataclass
-from typing import Any, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
+from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
 from urllib.parse import urlsplit
 
 import requests
 
 from ..errors import AgentRefusal, PayloadError
-from ..pipeline.payload import PLAIN, ZSTD, Content, LinkCodec, compress, decompress, digest, parted
+from ..pipeline.payload import PLAIN, ZSTD, Content, LinkCodec, Packed, compress, decompress, digest, parted
 
 CONNECT_S = 5.0  # an agent on a network answers in milliseconds; a dead one should not hold anybody up
 ANSWER_S = 60.0
@@ -50,6 +50,7 @@ class AgentClient:
         self.url, self._credentials, self._answer_s = url, credentials, answer_s
         self._local = threading.local()
         self.codec = LinkCodec()
+        self._arrivals = ""
         # loopback is memory: what looks like a slow link there is a busy CPU, which compressing would not help
         self._on_this_machine = (urlsplit(url).hostname or "").startswith(LOOPBACK)
 
@@ -58,6 +59,12 @@ class AgentClient:
     def host(self) -> Dict[str, Any]:
         """What the host is and what it does now."""
         return self._json("GET", "/v1/host")
+
+    def arrivals_folder(self) -> str:
+        """Where on that host payloads may be laid, under their SHA-256, for `link_inputs`."""
+        if not self._arrivals:
+            self._arrivals = str(self.host()["arrivals"])
+        return self._arrivals
 
     def notifications(self, incarnation: str, since: int, wait_s: float) -> Dict[str, Any]:
         """What changed after version `since`; the answer is held back until there is something, at most `wait_s`."""
@@ -111,10 +118,14 @@ class AgentClient:
         )
         return [int(one) for one in answer["missing"]]
 
-    def put_input(self, name: str, chunk: int, content: bytes, sha256: str = "", keep: bool = False) -> None:
-        """Bring an input, whose SHA-256 may be known; ``keep`` it as a payload, too, for other fragments there."""
-        query = {"sha256": sha256 or digest(content), "keep": str(int(keep))}
-        self._upload(f"/v1/fragments/{name}/inputs/{chunk}", content, query)
+    def put_input(self, name: str, chunk: int, content: bytes, sha256: str = "") -> None:
+        """Bring an input, whose SHA-256 may be known."""
+        self._upload(f"/v1/fragments/{name}/inputs/{chunk}", content, {"sha256": sha256 or digest(content)})
+
+    def put_kept_input(self, name: str, chunk: int, payload: Packed) -> None:
+        """Bring an input that the agent keeps as a payload, too, for other fragments there."""
+        query = {"sha256": payload.sha256, "keep": "1"}
+        self._upload(f"/v1/fragments/{name}/inputs/{chunk}", payload.content, query, payload.compressed)
 
     def outputs(self, name: str) -> List[str]:
         """The SHA-256 of every output that is there, in order."""
@@ -131,15 +142,17 @@ class AgentClient:
 
     # ---- requests ----
 
-    def _upload(self, path: str, content: bytes, query: Dict[str, str]) -> None:
+    def _upload(
+        self, path: str, content: bytes, query: Dict[str, str], compressed: Optional[Callable[[], bytes]] = None
+    ) -> None:
         """PUT `content`, compressed where that is faster on this link."""
         began = time.perf_counter()
         encoding = PLAIN if self._on_this_machine else self.codec.choose()
-        body = compress(content) if encoding == ZSTD else content
-        compressed = time.perf_counter()
+        body = content if encoding != ZSTD else compressed() if compressed is not None else compress(content)
+        ready = time.perf_counter()
         self._ask("PUT", path, data=body, params={**query, "encoding": encoding})
-        spent = (compressed - began) if encoding == ZSTD else 0.0
-        self.codec.measured(len(content), len(body), spent, time.perf_counter() - compressed)
+        spent = (ready - began) if encoding == ZSTD else 0.0
+        self.codec.measured(len(content), len(body), spent, time.perf_counter() - ready)
 
     def _some_outputs(self, name: str, first: int, digests: Sequence[str]) -> List[bytes]:
         """Outputs from number `first` on, whose SHA-256 are `digests`: as many as come at once, at least one."""

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import logging
 import threading
-from typing import Callable, Tuple
+from typing import Callable
 
 from ..errors import AgentRefusal
 from .client import AgentClient, AgentSilent
 from .spec import Target
+from .transport import Payload, Transport
 
 logger = logging.getLogger(__name__)
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 5.0  # between attempts; doubled each time; our choice
@@ -20,10 +21,11 @@ class Forwarder:
     Parameters
     ----------
     client : the target's agent.
+    transport : how payloads get there.
     target : who takes them.
     chunks : how many there will be.
     available : waits until more than the given number are there, or `cancelled`; returns how many there are.
-    content : a payload by its number, and its SHA-256.
+    payload : a payload by its number.
     acknowledged : told how many the target has taken.
 
     A target that is not there (it moves, or is not placed yet) or does not answer is tried again until the broker
@@ -33,15 +35,16 @@ class Forwarder:
     def __init__(
         self,
         client: AgentClient,
+        transport: Transport,
         target: Target,
         chunks: int,
         available: Callable[[int, threading.Event], int],
-        content: Callable[[int], Tuple[bytes, str]],
+        payload: Callable[[int], Payload],
         acknowledged: Callable[[Target, int], None],
     ) -> None:
         self.target = target
-        self._client, self._chunks = client, chunks
-        self._available, self._content, self._acknowledged = available, content, acknowledged
+        self._client, self._transport, self._chunks = client, transport, chunks
+        self._available, self._payload, self._acknowledged = available, payload, acknowledged
         self.cancelled = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"forward-{target.fragment}", daemon=True)
         self._thread.start()
@@ -72,7 +75,5 @@ class Forwarder:
             if self.cancelled.is_set():
                 return
             while taken < there and not self.cancelled.is_set():
-                content, sha256 = self._content(taken)
-                self._client.put_input(self.target.fragment, taken, content, sha256)
-                taken += 1
+                taken += self._transport.send(self._client, self.target.fragment, self._payload, taken, there)
                 self._acknowledged(self.target, taken)

@@ -27,6 +27,7 @@ from .engines import Engine, Limits
 from .forwarding import Forwarder
 from .spec import FragmentSpec, Target
 from .store import Store, refuse_full_disk, write_whole
+from .transport import Payload, Transport
 from .workspace import INPUT_BELL, OUTPUT_BELL, Workspace
 
 logger = logging.getLogger(__name__)
@@ -74,13 +75,12 @@ class Held:
         return Limits(int(self.spec.memory_mb * (1 + SPARE)) + SPARE_MB, self.spec.cpus)
 
 
-def _output(work: Workspace, chunk: int) -> Tuple[bytes, str]:
-    return work.output(chunk).read_bytes(), work.digest(chunk)
+def _output(work: Workspace, chunk: int) -> Payload:
+    return Payload(work.output(chunk), work.digest(chunk))
 
 
-def _input(work: Workspace, chunk: int) -> Tuple[bytes, str]:
-    content = work.input(chunk).read_bytes()
-    return content, digest(content)
+def _input(work: Workspace, chunk: int) -> Payload:
+    return Payload(work.input(chunk), digest(work.input(chunk).read_bytes()))
 
 
 class Fragments:
@@ -93,13 +93,21 @@ class Fragments:
     artifacts, payloads : the stores.
     memory_mb : what the fragments together may take.
     credentials : for the agents that data is sent to.
+    transport : how it gets there.
     """
 
     def __init__(
-        self, folder: Path, engine: Engine, artifacts: Store, payloads: Store, memory_mb: int, credentials: Credentials
+        self,
+        folder: Path,
+        engine: Engine,
+        artifacts: Store,
+        payloads: Store,
+        memory_mb: int,
+        credentials: Credentials,
+        transport: Transport,
     ) -> None:
         self._folder, self.engine, self._artifacts, self._payloads = folder, engine, artifacts, payloads
-        self.memory_mb, self._credentials = memory_mb, credentials
+        self.memory_mb, self._credentials, self.transport = memory_mb, credentials, transport
         self.incarnation = secrets.token_hex(8)
         self._held: Dict[str, Held] = {}
         self._changed = threading.Condition(threading.RLock())
@@ -171,6 +179,8 @@ class Fragments:
 
     def link(self, name: str, chunks: Dict[int, str]) -> List[int]:
         """Take payloads that are here as inputs; the chunks that are not here."""
+        for sha256 in chunks.values():
+            self._payloads.adopt(sha256)
         with self._changed:
             held = self._receiving(name)
             missing = [
@@ -495,6 +505,7 @@ class Fragments:
 
             held.forwarders[kind, target] = Forwarder(
                 client,
+                self.transport,
                 target,
                 held.spec.chunks,
                 available,

@@ -48,4 +48,10 @@ def metrics_text(agent: "Agent") -> str:
         "requests that were refused, by HTTP status",
         [(f'{{status="{status}"}}', count) for status, count in sorted(agent.refused.items())],
     )
+    family(
+        "copies_failed_total",
+        "counter",
+        "copies over ssh that failed, so that payloads went over HTTP",
+        [("", getattr(agent.settings.transport, "failures", 0))],
+    )
     return "\n".join(lines) + "\n"

@@ -33,6 +33,7 @@ from .migration import Arrival, arrive, migrate
 from .openapi import document
 from .spec import FragmentSpec, chunk_index, links, targets
 from .store import Store
+from .transport import HttpTransport, Transport
 
 logger = logging.getLogger(__name__)
 LONGEST_WAIT_S = 60.0
@@ -55,6 +56,7 @@ class AgentSettings:
     requests_s : requests a second that one client may send, on average; bursts of 10 s are allowed.
     open_opcodes : take COSCO's opcodes without a token, from this machine only.
     credentials : for the agents that data is sent to.
+    transport : how it gets there.
     """
 
     folder: Path
@@ -66,6 +68,7 @@ class AgentSettings:
     reserve_bytes: int = 64 * 2**20
     requests_s: float = 500.0
     open_opcodes: bool = False
+    transport: Transport = field(default_factory=HttpTransport)
 
 
 @dataclass
@@ -109,6 +112,7 @@ class Agent:
             self.payloads,
             settings.memory_mb,
             settings.credentials,
+            settings.transport,
         )
         self.refused: Dict[int, int] = {}
 
@@ -120,6 +124,7 @@ class Agent:
             "engine": self.engine.name,
             "live_migration": self.engine.live_migration,
             "incarnation": self.fragments.incarnation,
+            "arrivals": str(self.payloads.arrivals.resolve()),
         }
 
 

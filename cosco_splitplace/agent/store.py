@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import stat
 import tempfile
 import time
 from pathlib import Path
@@ -24,11 +25,14 @@ class Store:
     folder : made if it is not there.
     most_bytes : the largest blob.
     reserve_bytes : free disk space that is never used up.
+
+    ``arrivals`` is where other programs may lay blobs, under their SHA-256, for `adopt`.
     """
 
     def __init__(self, folder: Path, most_bytes: int, reserve_bytes: int) -> None:
         self._folder, self.most_bytes, self._reserve = folder, most_bytes, reserve_bytes
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self.arrivals = folder / ".arrivals"
+        self.arrivals.mkdir(parents=True, exist_ok=True, mode=0o700)
         for name in folder.glob(".new-*"):
             name.unlink()  # a write that the agent's death cut off
 
@@ -58,6 +62,16 @@ class Store:
         refuse_full_disk(self._folder, len(content), self._reserve)
         write_whole(self.path(sha256), content)
 
+    def adopt(self, sha256: str) -> None:
+        """Keep a blob that was laid into `arrivals`, if it is what its name says; else it is removed."""
+        arrived = self.arrivals / sha256
+        if sha256 in self or not arrived.is_file():
+            return
+        if not arrived.is_symlink() and digest(arrived.read_bytes()) == sha256:
+            os.replace(arrived, self.path(sha256))
+        else:
+            arrived.unlink(missing_ok=True)
+
     def link(self, sha256: str, path: Path) -> bool:
         """Make the blob appear at `path`, too; False if it is not here."""
         try:
@@ -71,9 +85,11 @@ class Store:
     def drop_unused(self, older_than_s: float) -> int:
         """Remove blobs that no folder has linked and nobody has touched for `older_than_s`; how many."""
         dropped = 0
-        for path in self._folder.iterdir():
+        for path in [*self.arrivals.iterdir(), *self._folder.iterdir()]:
             try:
-                found = path.stat()
+                found = path.lstat()
+                if stat.S_ISDIR(found.st_mode):
+                    continue
             except FileNotFoundError:
                 continue
             if found.st_nlink == 1 and time.time() - found.st_mtime > older_than_s:

@@ -24,6 +24,7 @@ from ..agent.serving import (
     read_token,
     write_address,
 )
+from ..agent.transport import HTTP, TRANSPORTS, make_transport
 from ..errors import require
 from .console import errors
 
@@ -53,6 +54,14 @@ from .console import errors
 @click.option("--tls-key", type=click.Path(path_type=Path), help="Its key.")
 @click.option("--tls-ca", type=click.Path(path_type=Path), help="Who signed the other agents' certificates.")
 @click.option("--tls-clients", is_flag=True, help="Take only clients whose certificate --tls-ca signed (mutual TLS).")
+@click.option(
+    "--transport", type=click.Choice(TRANSPORTS), default=HTTP, show_default=True,
+    help="How payloads get to other hosts; rsync and scp need ssh between them without a password.",
+)
+@click.option(
+    "--ssh-config", type=click.Path(path_type=Path),
+    help="ssh's configuration file (user, port, key, known hosts).  [default: the user's own]",
+)
 @click.option("--open-opcodes", is_flag=True, help="Take COSCO's opcodes without a token; only on loopback.")
 @click.option("--address-file", type=click.Path(path_type=Path), hidden=True)
 @click.option("-v", "--verbose", is_flag=True, help="Log more.")
@@ -68,6 +77,8 @@ def agent(
     tls_key: Optional[Path],
     tls_ca: Optional[Path],
     tls_clients: bool,
+    transport: str,
+    ssh_config: Optional[Path],
     open_opcodes: bool,
     address_file: Optional[Path],
     verbose: bool,
@@ -102,6 +113,7 @@ def agent(
         memory_for_fragments(memory_mb or 0),
         own_credentials(token, tls_ca, tls),
         open_opcodes=open_opcodes,
+        transport=make_transport(transport, ssh_config),
     )
     try:
         server = AgentServer(settings, _engine(engine, docker_socket, folder, cores), (host, port), tls)

@@ -6,8 +6,9 @@ torch: an agent passes payloads on without looking into them.
 from __future__ import annotations
 
 import hashlib
+import threading
 from dataclasses import dataclass
-from typing import Any, List, Sequence, Union
+from typing import Any, List, Optional, Sequence, Union
 
 import numpy as np
 import zstandard
@@ -50,6 +51,22 @@ def decode(content: bytes) -> NDArray[Any]:
 def digest(content: Content) -> str:
     """The name of a payload: the SHA-256 of its content, in hexadecimal."""
     return hashlib.sha256(content).hexdigest()
+
+
+class Packed:
+    """A content for several links: its SHA-256, and its compressed form, which is made once, for whoever asks first."""
+
+    def __init__(self, content: bytes) -> None:
+        self.content, self.sha256 = content, digest(content)
+        self._compressed: Optional[bytes] = None
+        self._lock = threading.Lock()
+
+    def compressed(self) -> bytes:
+        """`compress` of the content."""
+        with self._lock:
+            if self._compressed is None:
+                self._compressed = compress(self.content)
+            return self._compressed
 
 
 def joined(contents: Sequence[bytes]) -> bytes:

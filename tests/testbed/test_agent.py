@@ -14,6 +14,7 @@ from cosco_splitplace.agent.client import AgentClient, Credentials
 from cosco_splitplace.agent.engines.process import ProcessEngine
 from cosco_splitplace.agent.serving import AgentServer
 from cosco_splitplace.errors import AgentRefusal
+from cosco_splitplace.pipeline.payload import Packed
 
 from .conftest import TOKEN
 from .made import fetched, images, payloads, spec, status, wait_for, wait_until_finished, whole
@@ -150,7 +151,7 @@ def test_a_broadcast_sends_what_a_host_has_only_once(agent: AgentServer, client:
     for name in ("a", "b"):
         client.create(name, spec(client, 0, len(inputs)))
     for at, content in enumerate(inputs):
-        client.put_input("a", at, content, keep=True)
+        client.put_kept_input("a", at, Packed(content))
     names = {at: client.put_payload(content) for at, content in enumerate(inputs)}
     assert client.link_inputs("b", names) == []
     for name in ("a", "b"):

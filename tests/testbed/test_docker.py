@@ -119,7 +119,7 @@ def test_a_run_of_both_kinds_with_a_daemon_killed(docker_testbed: LocalTestbed, 
     hosts = read_hosts_file(docker_testbed.hosts_file)
     tables = {name: dict(values) for name, values in DEFAULTS.items()}
     tables["run"].update(decider="random", placer="least-loaded", intervals=4, interval_s=15.0, seed=1)
-    tables["arrivals"].update(rate=3.0, batch_min=300, batch_max=900)
+    tables["arrivals"].update(rate=4.0, batch_min=300, batch_max=900)
     settings = settings_on_hosts(Settings.from_mapping(tables), hosts)
     victim = docker_testbed.agents[2]
 
@@ -132,6 +132,6 @@ def test_a_run_of_both_kinds_with_a_daemon_killed(docker_testbed: LocalTestbed, 
 
     found = run_on_testbed(settings, hosts, tmp_path, progress=progress)
     result = found.result
-    assert len(result.tasks) >= 8 and {row.fragment.split for row in result.fragments} == {"layer", "semantic"}
+    assert len(result.tasks) >= 12 and {row.fragment.split for row in result.fragments} == {"layer", "semantic"}
     assert sorted(one.task.task_id for one in result.outcomes) == [one.task_id for one in result.tasks]
     assert [one for one in found.incidents if "differs" in one] == []

@@ -348,10 +348,10 @@ class TestbedBackend(Backend):
         def job() -> None:
             client = self._links[one.host].client
             chunks = self._data.chunks(task)
-            for chunk in client.link_inputs(one.name, {at: sha256 for at, (sha256, _) in enumerate(chunks)}):
+            for chunk in client.link_inputs(one.name, {at: packed.sha256 for at, packed in enumerate(chunks)}):
                 if one.state != states.ACTIVE:
                     return
-                client.put_input(one.name, chunk, chunks[chunk][1], chunks[chunk][0], keep=True)
+                client.put_kept_input(one.name, chunk, chunks[chunk])
 
         def refused(refusal: AgentRefusal) -> None:
             with self._journal.transaction():

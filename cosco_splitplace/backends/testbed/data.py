@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from functools import lru_cache
 from pathlib import Path
 from typing import Dict, List, Mapping, NamedTuple, Sequence, Tuple
@@ -13,7 +14,7 @@ from safetensors.numpy import load_file, save_file
 
 from ...arrivals.catalogue import Application
 from ...pipeline.inference import load_network
-from ...pipeline.payload import TENSOR, digest, encode
+from ...pipeline.payload import TENSOR, Packed, encode
 from ...records import Fragment, Task
 from ...splitting.datasets import ImageSet, load_images
 from ...splitting.names import MANIFEST, fragment_file
@@ -49,7 +50,8 @@ class TaskData:
     def __init__(self, applications: Mapping[str, Application], folder: Path, micro_batch: int) -> None:
         self._applications, self._folder, self.micro_batch = applications, folder, micro_batch
         folder.mkdir(parents=True, exist_ok=True)
-        self._chunks: Dict[int, List[Tuple[str, bytes]]] = {}  # of the last tasks
+        self._making = threading.Lock()
+        self._chunks: Dict[int, List[Packed]] = {}  # of the last tasks
 
     def network(self, task: Task, split: str) -> SplitNetwork:
         """The split network of a task."""
@@ -70,15 +72,16 @@ class TaskData:
         """How many payloads its images make."""
         return -(-task.batch_images // self.micro_batch)
 
-    def chunks(self, task: Task) -> Sequence[Tuple[str, bytes]]:
-        """Its images as payloads, with their names."""
-        if task.task_id not in self._chunks:
-            images = self.images(task)[0]
-            contents = [encode(images[at : at + self.micro_batch]) for at in range(0, len(images), self.micro_batch)]
-            while len(self._chunks) >= 8:
-                self._chunks.pop(next(iter(self._chunks)), None)
-            self._chunks[task.task_id] = [(digest(one), one) for one in contents]
-        return self._chunks[task.task_id]
+    def chunks(self, task: Task) -> Sequence[Packed]:
+        """Its images as payloads."""
+        with self._making:  # several links ask for the same task at once
+            if task.task_id not in self._chunks:
+                images = self.images(task)[0]
+                starts = range(0, len(images), self.micro_batch)
+                while len(self._chunks) >= 8:
+                    del self._chunks[next(iter(self._chunks))]
+                self._chunks[task.task_id] = [Packed(encode(images[at : at + self.micro_batch])) for at in starts]
+            return self._chunks[task.task_id]
 
     def keep_result(self, fragment_id: int, parts: Sequence[NDArray[np.float32]]) -> None:
         """Keep what a last fragment put out."""
