@@ -136,6 +136,6 @@ class History:
                     migrations=sum(one.migrations for one in self.intervals[:window]),
                     fallbacks=int(max((one.placer.get(FALLBACKS, 0.0) for one in self.intervals), default=0.0)),
                 ),
-                **drained_metrics(self.outcomes, len(self.tasks), settings.run.interval_s),
+                **drained_metrics(self.outcomes, len(self.tasks), settings.run.interval_s, len(self.failures)),
             },
         )

@@ -57,6 +57,7 @@ _SHOWN: Dict[str, Tuple[str, int]] = {
     "drained_response_intervals": ("Drained Response", 2),
     "drained_wait_intervals": ("Drained Wait", 2),
     "drained_unfinished": ("Never Finished", 0),
+    "lost": ("Lost", 0),
 }
 NO_VALUE = "-"
 

@@ -55,6 +55,7 @@ METRICS: Sequence[Metric] = (
     Metric("drained_response_intervals", "intervals", "the same of the response, over those that ended", "lower"),
     Metric("drained_wait_intervals", "intervals", "the same of the wait, over those that ended", "lower"),
     Metric("drained_unfinished", "count", "tasks that never ended, though the run waited for them", "lower"),
+    Metric("lost", "count", "tasks that were given up, each with a reason in the report", "lower"),
 )
 
 
@@ -130,7 +131,9 @@ def run_metrics(
     }
 
 
-def drained_metrics(outcomes: Sequence[TaskOutcome], tasks: int, interval_s: float) -> Dict[str, float]:
+def drained_metrics(
+    outcomes: Sequence[TaskOutcome], tasks: int, interval_s: float, given_up: int = 0
+) -> Dict[str, float]:
     """The metrics of the other population: all tasks that arrived, run to their end.
 
     A policy that starves its slow tasks looks better among the tasks that left in the window, not here.
@@ -140,6 +143,7 @@ def drained_metrics(outcomes: Sequence[TaskOutcome], tasks: int, interval_s: flo
     outcomes : the tasks that left, in the window or after it.
     tasks : how many arrived.
     interval_s : length of an interval.
+    given_up : how many tasks ended without a result.
     """
     never = tasks - len(outcomes)
     return {
@@ -149,6 +153,7 @@ def drained_metrics(outcomes: Sequence[TaskOutcome], tasks: int, interval_s: flo
         "drained_response_intervals": _mean([one.response_intervals for one in outcomes]),
         "drained_wait_intervals": _mean([one.wait_s for one in outcomes]) / interval_s,
         "drained_unfinished": float(never),
+        "lost": float(given_up),
     }
 
 

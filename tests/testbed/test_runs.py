@@ -76,7 +76,7 @@ def test_a_run_on_real_hosts(testbed: LocalTestbed, tmp_path: Path, pipelining: 
     silent = [one for one in found.incidents if "is gone" in one or "is back" in one]  # a machine that is too busy
     assert found.incidents == silent
     assert {row.fragment.split for row in found.result.fragments} == {"layer", "semantic"}
-    assert found.result.metrics["drained_unfinished"] == 0
+    assert found.result.metrics["drained_unfinished"] == found.result.metrics["lost"] == 0
     for row in found.result.fragments:
         assert row.times is not None and row.times.started_s < row.times.finished_s
 

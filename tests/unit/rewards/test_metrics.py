@@ -41,6 +41,7 @@ EXPECTED: Dict[str, float] = {
     "drained_response_intervals": 4.0,
     "drained_wait_intervals": 0.5,
     "drained_unfinished": 1.0,
+    "lost": 0.0,
 }
 
 
@@ -81,6 +82,7 @@ def test_a_run_in_which_no_task_left() -> None:
         "drained_response_intervals", "drained_wait_intervals",
     }  # fmt: skip
     assert (values["drained_reward"], values["drained_violations"], values["drained_unfinished"]) == (0, 1, 3)
+    assert drained_metrics([], 3, 300.0, given_up=2)["lost"] == 2
     assert (values["finished"], values["unfinished"], values["cost_usd"]) == (0, 3, 12)
     assert math.isnan(measured(outcomes=[], decisions=[])["layer_fraction"])
 
