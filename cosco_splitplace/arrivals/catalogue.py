@@ -1,6 +1,7 @@
 """The catalogue of applications: what each split of each application costs and delivers, as it was measured."""
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Dict, Mapping, Sequence, Tuple
@@ -91,7 +92,8 @@ def _split(name: str, table: Dict[str, Any], path: Path) -> SplitProfile:
     return SplitProfile(
         name=name,
         structure=structure,
-        artifact=path.parent / "artifacts" / field(table, "artifact", str, path, REMEDY),
+        # by name, as a catalogue elsewhere leads from a folder "artifacts" of its own, which need not be there
+        artifact=Path(os.path.normpath(path.parent / "artifacts" / field(table, "artifact", str, path, REMEDY))),
         accuracy=field(table, "accuracy", float, path, REMEDY),
         fragments=tuple(_fragment(one, path) for one in profiles),
     )

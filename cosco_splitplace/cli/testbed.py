@@ -11,10 +11,13 @@ from rich.table import Table
 from ..backends.testbed.doctor import examine
 from ..backends.testbed.hosts_file import read_hosts_file
 from ..backends.testbed.local import DOCKER, PROCESS, LocalTestbed, default_folder, memory_a_worker
+from ..backends.testbed.running import DEFAULTS
+from ..backends.testbed.twin import make_twin
 from ..errors import require
-from .common import policy_options, print_json, settings_options
+from .common import build_settings, policy_options, print_json, progress_bar, settings_options
 from .console import errors, output
 from .real_run import real_run, real_run_options
+from .run import NO_REGIME
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -78,6 +81,36 @@ def run(folder: Path, **options: Any) -> None:
     found = LocalTestbed(folder)
     require(bool(found.agents), f"no testbed is up in {folder}; start one with: cosco-splitplace testbed up")
     real_run(read_hosts_file(found.hosts_file), **options)
+
+
+@testbed.command()
+@policy_options
+@settings_options
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder that gets the files.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@folder_option
+def twin(folder: Path, out: Path, as_json: bool, **options: Any) -> None:
+    """Measure the testbed's hosts, and write what the simulator needs to predict runs on them.
+
+    \b
+    cosco-splitplace testbed twin --out twin
+    cosco-splitplace run --config twin/settings.toml --seed 3
+
+    Predictions are of the strict chain (testbed run --no-pipelining).
+    """
+    found = LocalTestbed(folder)
+    require(bool(found.agents), f"no testbed is up in {folder}; start one with: cosco-splitplace testbed up")
+    if options.get("regime") is None and options.get("config") is None:
+        options["regime"] = NO_REGIME
+    with progress_bar(as_json) as report:
+        made = make_twin(
+            build_settings(**options, defaults=DEFAULTS), read_hosts_file(found.hosts_file), out,
+            lambda done, total: report("measuring", done, total),
+        )  # fmt: skip
+    if as_json:
+        print_json({"folder": str(out), "settings": made.to_mapping()})
+        return
+    errors().print(f"the twin is in {out}; next: cosco-splitplace run --config {out}/settings.toml", highlight=False)
 
 
 @testbed.command()
