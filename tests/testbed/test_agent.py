@@ -14,7 +14,7 @@ from cosco_splitplace.agent.client import AgentClient, Credentials
 from cosco_splitplace.agent.engines.process import ProcessEngine
 from cosco_splitplace.agent.serving import AgentServer
 from cosco_splitplace.errors import AgentRefusal
-from cosco_splitplace.pipeline.payload import Packed
+from cosco_splitplace.pipeline.payload import Packed, digest
 
 from .conftest import TOKEN
 from .made import fetched, images, payloads, spec, status, wait_for, wait_until_finished, whole
@@ -169,6 +169,37 @@ def test_a_ring_hands_the_input_on(make_agent: Make) -> None:
     wait_until_finished(second, "b")
     wait_until_finished(first, "a")
     assert first.outputs("a") == second.outputs("b")
+
+
+def test_results_come_together_and_not_all_at_once(
+    agent: AgentServer, client: AgentClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inputs = payloads(images(64 * 5))
+    client.create("f", spec(client, 0, len(inputs)))
+    for at, content in enumerate(inputs):
+        client.put_input("f", at, content)
+    wait_until_finished(client, "f")
+    fragments = agent.agent.fragments
+    size = len(fragments.some_outputs("f", 0, 0)[0])
+    assert len(fragments.some_outputs("f", 1, 4)) == 4
+    monkeypatch.setattr("cosco_splitplace.agent.fragments.TOGETHER_BYTES", 2 * size)
+    assert [len(fragments.some_outputs("f", first, 4)) for first in range(5)] == [2, 2, 2, 2, 1]
+    assert [digest(one) for one in client.all_outputs("f")] == client.outputs("f")
+    with pytest.raises(AgentRefusal, match="chunks 3 to 5 are not among them"):
+        fragments.some_outputs("f", 3, 5)
+
+
+def test_progress_is_told_seldom_and_what_matters_at_once(agent: AgentServer, client: AgentClient) -> None:
+    inputs = payloads(images(128))
+    client.create("f", spec(client, 0, 3))
+    client.put_input("f", 0, inputs[0])
+    wait_for(client, "f", lambda one: one["outputs"] == 1)
+    told = client.notifications("", -1, 0.0)
+    client.put_input("f", 1, inputs[1])
+    came = client.notifications(told["incarnation"], told["version"], 5.0)
+    assert came["fragments"][0]["received"] == 2 and came["fragments"][0]["outputs"] == 2  # both in one answer
+    client.delete("f")
+    assert client.notifications(told["incarnation"], came["version"], 5.0)["names"] == []
 
 
 def test_requests_may_be_repeated(agent: AgentServer, client: AgentClient) -> None:

@@ -1,6 +1,9 @@
 """Payloads come out as they went in; a link's encoding is the faster one, as measured."""
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+from typing import List
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -8,7 +11,20 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from cosco_splitplace.errors import PayloadError
-from cosco_splitplace.pipeline.payload import PLAIN, ZSTD, LinkCodec, compress, decode, decompress, digest, encode
+from cosco_splitplace.pipeline import payload
+from cosco_splitplace.pipeline.payload import (
+    PLAIN,
+    ZSTD,
+    LinkCodec,
+    Packed,
+    compress,
+    decode,
+    decompress,
+    digest,
+    encode,
+    joined,
+    parted,
+)
 
 
 @given(arrays.arrays(st.sampled_from([np.uint8, np.float32]), arrays.array_shapes(min_dims=1, max_dims=4, max_side=6)))
@@ -55,3 +71,23 @@ def test_a_link_that_gets_slower_is_noticed() -> None:
     assert sent(codec, 1000e6, 400e6, 0.5) == PLAIN
     assert sent(codec, 10e6, 400e6, 0.5) == ZSTD
     assert sent(codec, 1000e6, 400e6, 0.5, times=80) == PLAIN
+
+
+@pytest.mark.parametrize("contents", [[], [b""], [b"a", b"", bytes(1000)]])
+def test_what_is_joined_is_parted(contents: List[bytes]) -> None:
+    assert parted(joined(contents)) == contents
+
+
+@pytest.mark.parametrize("cut", [1, 7, 8, 12])
+def test_what_is_cut_short_is_refused(cut: int) -> None:
+    with pytest.raises(PayloadError, match="where a content ends"):
+        parted(joined([b"abcde"])[:cut])
+
+
+def test_a_broadcast_is_compressed_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = []
+    monkeypatch.setattr(payload, "compress", lambda content: calls.append(content) or bytes(3))
+    packed = Packed(b"images")
+    with ThreadPoolExecutor(5) as links:
+        assert set(links.map(lambda _: packed.compressed(), range(5))) == {bytes(3)}
+    assert calls == [b"images"] and packed.sha256 == digest(b"images")
