@@ -126,7 +126,7 @@ class DockerEngine(Engine):
             container = self._create(name, work, limits)
             place = self._root / "containers" / container.id / "checkpoints"
             place.mkdir(parents=True, exist_ok=True)
-            shutil.copytree(folder / CHECKPOINT, place / CHECKPOINT)
+            shutil.copytree(folder / CHECKPOINT, place / CHECKPOINT, copy_function=_link_or_copy)
             self._post(f"/containers/{container.id}/start?checkpoint={CHECKPOINT}", None)
             container.reload()
         except (docker.errors.DockerException, requests.RequestException, OSError, EngineError) as error:
@@ -237,6 +237,14 @@ class DockerEngine(Engine):
             if lines:
                 return f"{path.name}: {lines[0].strip()[:300]}"
         return "no log of CRIU was found"
+
+
+def _link_or_copy(source: str, target: str) -> None:
+    """Hundreds of megabytes of frozen memory are not copied where both folders are on one disk."""
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copy2(source, target)
 
 
 def _reason(error: BaseException) -> str:
