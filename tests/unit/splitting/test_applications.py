@@ -18,6 +18,8 @@ from cosco_splitplace.splitting.application_settings import ApplicationSettings,
 from cosco_splitplace.splitting.applications import split_application, train_applications
 from cosco_splitplace.splitting.artifacts import load_artifact
 
+from .conftest import made_up_measurement
+
 
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -32,8 +34,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(applications, "_TRAINING_THREADS", 1)
     monkeypatch.setattr(applications, "application_settings", short)
     monkeypatch.setattr("cosco_splitplace.splitting.datasets.application_settings", short)
-    monkeypatch.setattr(profiles, "_measure_in_child", lambda *_: {
-        "ram_base_mb": 200.0, "ram_per_image_kb": 50.0, "seconds_per_1000_images": 0.1})
+    monkeypatch.setattr(profiles, "_measure_in_child", made_up_measurement)
 
 
 def read(file: Path) -> dict[str, Any]:
