@@ -20,7 +20,7 @@ import torch
 
 from .artifacts import load_fragment
 
-__all__ = ["TIMED_BATCH", "main", "measure_fragment", "peak_rss_kb", "pin"]
+__all__ = ["TIMED_BATCH", "main", "measure_fragment", "peak_rss_kb", "pin", "timing"]
 
 TIMED_BATCH = 256  # images at once, where memory allows
 # Made up: large enough to stand far above the allocator's noise, and no more memory than a machine of 2 GB has.
@@ -102,7 +102,11 @@ def _timed(module: torch.nn.Module, batch: int, shape: tuple[int, ...], input_ty
         began = time.perf_counter()
         module(inputs)
         seconds.append(time.perf_counter() - began)
-    cpu_s = (time.process_time() - cpu_began) / len(seconds)
+    return timing(batch, seconds, (time.process_time() - cpu_began) / len(seconds))
+
+
+def timing(batch: int, seconds: Sequence[float], cpu_s: float) -> dict[str, Any]:
+    """What is told of runs that took ``seconds`` each and ``cpu_s`` of all threads in the mean; the peak is so far."""
     median = statistics.median(seconds)
     return {"batch": batch, "latency_ms": round(median * 1e3, 4), "fastest_ms": round(min(seconds) * 1e3, 4),
             "latency_p90_ms": round(statistics.quantiles(seconds, n=10, method="inclusive")[-1] * 1e3, 4),
@@ -115,8 +119,12 @@ def _run(module: torch.nn.Module, batch: int, shape: tuple[int, ...], input_type
 
 
 def _inputs(batch: int, shape: tuple[int, ...], input_type: str) -> torch.Tensor:
-    # ones, not zeros: zeroed memory is not resident until it is written
-    return torch.ones((batch, *shape), dtype=getattr(torch, input_type))
+    """Random pixels or activations. Not all the same: pooling constant images is a third faster than it ever will be,
+    for a processor guesses every comparison right; and zeroed memory is not resident until it is written."""
+    generator = torch.Generator().manual_seed(0)
+    if input_type == "uint8":
+        return torch.randint(0, 256, (batch, *shape), generator=generator, dtype=torch.uint8)
+    return torch.rand((batch, *shape), generator=generator, dtype=getattr(torch, input_type))
 
 
 def main(arguments: list[str] | None = None) -> int:

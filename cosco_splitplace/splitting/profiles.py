@@ -8,7 +8,7 @@ import os
 import platform
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -24,10 +24,11 @@ from .costs import bytes_of, count_parameters, counted_forward
 from .names import MANIFEST
 from .split_network import CHAIN
 
-__all__ = ["BatchTiming", "MeasuredFragment", "ProfiledFragment", "machine_description", "measure_artifact",
+__all__ = ["BatchTiming", "Measure", "MeasuredFragment", "ProfiledFragment", "machine_description", "measure_artifact",
            "measured_on", "profile_artifact", "profile_entries", "read_manifest"]
 
 _PACKAGE_PARENT = Path(__file__).resolve().parents[2]
+Measure = Callable[[Path, int, torch.Tensor, Sequence[int], int], Mapping[str, Any]]
 _MEASURE_TIMEOUT_S = 600  # a fragment takes 3 s; a large one on a loaded machine may take many times that
 
 
@@ -65,7 +66,7 @@ class ProfiledFragment:
 
     costs: MeasuredFragment
     runtime_rss_mb: float  # the process with torch, before the fragment was loaded
-    load_s: float
+    load_s: float  # NaN, as is the one before, where an agent measured
     threads: int
     batches: tuple[BatchTiming, ...]
 
@@ -83,13 +84,15 @@ def measure_artifact(
 
 def profile_artifact(
     folder: Path, batches: Sequence[int] = (), threads: int = 1,
-    on_fragment: Callable[[int, int], None] | None = None,
+    on_fragment: Callable[[int, int], None] | None = None, measure: Measure | None = None,
 ) -> tuple[ProfiledFragment, ...]:
     """Measure every fragment of the artifact in ``folder``, each in a process of its own, one after another.
 
     ``batches``: sizes to time besides 1 and 256. ``threads``: torch's in each process, which is pinned to as many
-    CPUs. ``on_fragment(done, total)`` is called after each. Raises DataFileError for a damaged artifact,
-    SplitPlaceError, with the child's message, if a measurement fails, and ValueError for sizes below 1.
+    CPUs. ``on_fragment(done, total)`` is called after each. ``measure``: who measures a fragment, if not a child
+    process of this one: it is given folder, index, an input, batches and threads, and returns what measure.py returns.
+    Raises DataFileError for a damaged artifact, SplitPlaceError, with the child's message, if a measurement fails, and
+    ValueError for sizes below 1.
     """
     if threads < 1 or any(batch < 1 for batch in batches):
         raise ValueError(f"batches and threads must be 1 or more, got {list(batches)} and {threads}")
@@ -103,7 +106,7 @@ def profile_artifact(
         module = load_fragment(folder, index)
         given = activation if manifest["structure"] == CHAIN else pixels
         activation, multiply_adds = counted_forward(module, given)
-        measured = _measure_in_child(folder, index, given, batches, threads)
+        measured = (measure or _measure_in_child)(folder, index, given, batches, threads)
         costs = MeasuredFragment(
             multiply_adds=multiply_adds,
             parameters=count_parameters(module),

@@ -34,8 +34,8 @@ from .semantic_split import (
 from .split_network import BRANCHES, CHAIN, SplitNetwork
 from .training import accuracy_of, fine_tune_classifier, label_loss, train_classifier
 
-__all__ = ["SemanticOptions", "measured_accuracy", "prune_split", "resplit_layers", "train_compressed",
-           "train_layer_split", "train_semantic_split"]
+__all__ = ["AS_SHIPPED", "SemanticOptions", "measured_accuracy", "prune_split", "resplit_layers",
+           "train_compressed", "train_layer_split", "train_semantic_split"]
 
 logger = logging.getLogger(__name__)
 
@@ -58,6 +58,9 @@ class SemanticOptions:
     def __post_init__(self) -> None:
         if self.grouping not in GROUPINGS:
             raise unknown_name("grouping", self.grouping, GROUPINGS)
+
+
+AS_SHIPPED = SemanticOptions()
 
 
 def train_layer_split(
@@ -93,7 +96,7 @@ def resplit_layers(network: SplitNetwork, fragments: int) -> SplitNetwork:
 
 def train_semantic_split(
     settings: ApplicationSettings, images: ImageSet, whole: SplitNetwork, n_branches: int, seed: int,
-    on_step: OnStep | None = None, options: SemanticOptions = SemanticOptions(),
+    on_step: OnStep | None = None, options: SemanticOptions = AS_SHIPPED,
 ) -> SplitNetwork:
     """Group the classes by what the trained ``whole`` network takes for alike, and train a branch for each group.
 
