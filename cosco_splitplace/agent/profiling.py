@@ -9,20 +9,22 @@ import math
 import secrets
 import statistics
 import time
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Dict, Mapping, Sequence
+from typing import Any, Dict, Iterator, Mapping, Sequence
 
 import torch
 
 from ..errors import SplitPlaceError, require
 from ..splitting.measure import TIMED_BATCH, timing
 from ..splitting.names import MANIFEST, fragment_file
-from .client import AgentClient
+from .client import AgentClient, AgentSilent
 from .fragments import FAILED, FINISHED
 from .names import MOST_CHUNKS
 from .runtime import TOLD_CHUNKS
 
 RUNS = 20  # of a batch size, after the warm-up; our choice
+MEMORY_MB = 2000
 PATIENCE_S = 600.0
 LOOK_S = 5.0
 
@@ -33,18 +35,24 @@ class AgentMeasurement:
     Parameters
     ----------
     client : the agent.
-    memory_mb : what a fragment may take there.
+    memory_mb : what a fragment may take there; 0: MEMORY_MB, or what there is.
+
+    ``host`` says what the agent's host is. Raises SplitPlaceError if the agent does not answer.
     """
 
-    def __init__(self, client: AgentClient, memory_mb: int) -> None:
-        self._client, self._memory_mb = client, memory_mb
+    def __init__(self, client: AgentClient, memory_mb: int = 0) -> None:
+        self._client = client
+        with _answering():
+            self.host = client.host()
+        self._memory_mb = memory_mb or min(MEMORY_MB, int(self.host["memory_mb"]))
 
     def __call__(
         self, folder: Path, index: int, _given: torch.Tensor, batches: Sequence[int], threads: int
     ) -> Mapping[str, Any]:
         """What ``measure.measure_fragment`` returns; raises SplitPlaceError if the agent can't run the fragment."""
         sizes = sorted({1, TIMED_BATCH, *batches})
-        records = [self._record(folder, index, batch, threads) for batch in sizes]
+        with _answering():
+            records = [self._record(folder, index, batch, threads) for batch in sizes]
         timed = [_timing(batch, record) for batch, record in zip(sizes, records)]
         peaks = {one["batch"]: one["peak_rss_mb"] for one in timed}
         few, many = sizes[-2:]
@@ -86,6 +94,14 @@ class AgentMeasurement:
                 if one["name"] == name and one["state"] == FAILED:
                     raise SplitPlaceError(f"the agent {self._client.url} can't run {what}: {one['error']}")
         raise SplitPlaceError(f"the agent {self._client.url} did not finish {what} in {PATIENCE_S:.0f} s")
+
+
+@contextmanager
+def _answering() -> Iterator[None]:
+    try:
+        yield
+    except AgentSilent as error:
+        raise SplitPlaceError(f"the agent does not answer ({error}); is it up, and the address right?") from None
 
 
 def _timing(batch: int, record: Mapping[str, Any]) -> Dict[str, Any]:

@@ -25,7 +25,6 @@ from .console import output
 
 COLUMNS = ("artifact", "fragment", "batch", "latency_ms", "fastest_ms", "latency_p90_ms", "images_per_s", "cpu_ms",
            "runs", "peak_rss_mb")  # fmt: skip
-AGENT_MEMORY_MB = 2000
 
 
 @click.command()
@@ -109,10 +108,9 @@ def _measurement(
     if token_file is None:
         raise ConfigurationError("--agent needs --token-file, the file with the token of its cluster")
     client = AgentClient(url.rstrip("/"), Credentials(read_token(token_file), ca))
-    host = client.host()
-    return AgentMeasurement(client, memory_mb or min(AGENT_MEMORY_MB, int(host["memory_mb"]))), {
-        "agent": url, **{name: host[name] for name in ("machine", "system", "cores", "total_memory_mb", "engine")}
-    }
+    measurement = AgentMeasurement(client, memory_mb or 0)
+    facts = ("machine", "system", "cores", "total_memory_mb", "engine")
+    return measurement, {"agent": url, **{name: measurement.host[name] for name in facts}}
 
 
 def _rows(artifact: Path, profiled: Sequence[ProfiledFragment]) -> List[Dict[str, Any]]:
