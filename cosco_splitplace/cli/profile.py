@@ -125,10 +125,12 @@ def _documents(profiled: Sequence[ProfiledFragment]) -> List[Dict[str, Any]]:
 
 def _table(artifact: Path, profiled: Sequence[ProfiledFragment]) -> Table:
     table = Table(title=f"{artifact}, {profiled[0].threads} thread{'s' if profiled[0].threads > 1 else ''} a process",
-                  title_justify="left")  # fmt: skip
-    for header in ("Fragment", "MACs an image", "Bytes in", "Bytes out", "Images at once", "Latency (ms)", "90 % (ms)",
-                   "Images a second", "CPU (ms)", "Peak RAM (MB)"):  # fmt: skip
-        table.add_column(header, justify="right")
+                  title_justify="left", caption_justify="left",
+                  caption="MACs, bytes: of one image; latency: median of a batch of so many images; RAM: the process's peak"
+                  )  # fmt: skip
+    for header in ("Fragment", "MACs", "Bytes in", "Bytes out", "Images", "Latency ms", "90 % ms", "Images/s", "CPU ms",
+                   "RAM MB"):  # fmt: skip
+        table.add_column(header, justify="right", no_wrap=header == "Fragment")
     for number, one in enumerate(profiled):
         for place, timing in enumerate(one.batches):
             costs = [f"{one.costs.multiply_adds:,}", f"{one.costs.input_bytes:,}", f"{one.costs.output_bytes:,}"]

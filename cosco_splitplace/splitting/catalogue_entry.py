@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -78,8 +77,7 @@ def catalogue_with(
     before: Mapping[str, Any] = content["applications"].get(facts.application, {})
     split = {
         "structure": facts.structure,
-        # the catalogue looks for artifacts below its own folder "artifacts"; this leads from there to where it is
-        "artifact": os.path.relpath(folder.resolve(), file.resolve().parent / "artifacts"),
+        "artifact": _place(folder.resolve(), file.resolve().parent / "artifacts"),
         "accuracy": facts.accuracy,
         "fragments": profile_entries(tuple(one.costs for one in profiled)),
     }
@@ -89,3 +87,8 @@ def catalogue_with(
         "splits": {**before.get("splits", {}), facts.split: split},
     }
     return content
+
+
+def _place(folder: Path, artifacts: Path) -> str:
+    """As a catalogue names an artifact: from its own folder of artifacts if it is in there, else from the root."""
+    return folder.relative_to(artifacts).as_posix() if artifacts in folder.parents else str(folder)
