@@ -126,7 +126,7 @@ def _documents(profiled: Sequence[ProfiledFragment]) -> List[Dict[str, Any]]:
 def _table(artifact: Path, profiled: Sequence[ProfiledFragment]) -> Table:
     table = Table(title=f"{artifact}, {profiled[0].threads} thread{'s' if profiled[0].threads > 1 else ''} a process",
                   title_justify="left", caption_justify="left",
-                  caption="MACs, bytes: of one image; latency: median of a batch of so many images; RAM: the process's peak"
+                  caption="MACs, bytes: of one image; latency: median of a batch; RAM: peak of the process"
                   )  # fmt: skip
     for header in ("Fragment", "MACs", "Bytes in", "Bytes out", "Images", "Latency ms", "90 % ms", "Images/s", "CPU ms",
                    "RAM MB"):  # fmt: skip
