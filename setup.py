@@ -33,6 +33,7 @@ setup(
         "requests>=2.25",
         "rich>=12.0",
         "safetensors>=0.3",
+        "scikit-learn>=1.0",
         "tomli>=2.0; python_version < '3.11'",
         "tomli-w>=1.0",
         "torch>=1.13",

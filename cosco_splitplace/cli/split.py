@@ -12,6 +12,7 @@ from ..records import SPLITS
 from ..splitting.applications import WrittenSplit, split_application
 from .common import print_json, progress_bar
 from .console import output
+from .split_options import class_split_options, split_arguments
 
 
 @click.command()
@@ -20,24 +21,31 @@ from .console import output
     "--strategy", type=click.Choice(SPLITS), required=True, help="A chain of layers, class branches, or pruned."
 )
 @click.option("--fragments", type=int, help="How many.  [default: as many as are shipped]")
+@class_split_options
 @click.option("--out", type=click.Path(path_type=Path), help="Artifact folder.  [default: results/split-001]")
 @click.option("--seed", type=int, default=0, show_default=True, help="Seed of training, where branches are trained.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of a table; no progress bar.")
 def split(
-    application: str, strategy: str, fragments: Optional[int], out: Optional[Path], seed: int, as_json: bool
+    application: str, strategy: str, fragments: Optional[int], out: Optional[Path], seed: int, as_json: bool,
+    **options: Any,
 ) -> None:
     """Split APPLICATION's trained network into fragments that run on their own, and measure them.
 
     \b
     cosco-splitplace split MNIST --strategy layer --fragments 3
-    cosco-splitplace split CIFAR100 --strategy semantic --fragments 10      (trains new branches)
+    cosco-splitplace split CIFAR100 --strategy semantic --groups 10         (trains new branches)
+    cosco-splitplace split MNIST --strategy semantic --groups 5 --stem 1 --distill
+    cosco-splitplace split MNIST --strategy compressed --work 0.5           (half of the multiply-adds)
 
     An artifact is a manifest (JSON) and one weights file a fragment (safetensors); it needs no code of the network.
     """
+    arguments = split_arguments(strategy, fragments, **options)
     folder = out if out is not None else new_result_folder(None, "split")
     try:
         with progress_bar(as_json) as report:
-            written = split_application(application, strategy, fragments, folder, seed=seed, progress=report)
+            written = split_application(
+                application, strategy, out_dir=folder, seed=seed, progress=report, **arguments
+            )
     except BaseException:
         if out is None and not any(folder.iterdir()):
             folder.rmdir()

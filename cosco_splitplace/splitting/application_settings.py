@@ -79,7 +79,8 @@ class ApplicationSettings:
     branch: tuple[StageSettings, ...]  # for semantic_branches branches; other counts scale its widths
     pruned_share: float  # of each convolution's channels that the compressed network does without
     training: Mapping[str, TrainingSettings]  # by split; "layer" is the whole network, "compressed" its fine-tuning
-    synthetic: SyntheticSettings | None  # None: there is no synthetic stand-in for this data set
+    synthetic: SyntheticSettings | None = None  # None: there is no synthetic stand-in for this data set
+    shipped: bool = True  # false: known by name, but trained and written only where it is asked for
 
     def __post_init__(self) -> None:
         if self.n_classes < 2 or self.deadline_scale_intervals <= 0:
@@ -94,21 +95,21 @@ class ApplicationSettings:
             raise ValueError(f"image_shape must be channels, height, width; got {self.image_shape}")
 
 
-def application_names() -> tuple[str, ...]:
-    """The applications of the shipped file, in its order."""
-    return tuple(_shipped_settings())
+def application_names(shipped: bool = True) -> tuple[str, ...]:
+    """The applications that are shipped trained, or all that are known; in the file's order."""
+    return tuple(name for name, one in _known_settings().items() if one.shipped or not shipped)
 
 
 def application_settings(name: str) -> ApplicationSettings:
-    """The shipped settings of application ``name``; an unknown name lists the known ones (ConfigurationError)."""
-    known = _shipped_settings()
+    """The settings of application ``name``; an unknown name lists the known ones (ConfigurationError)."""
+    known = _known_settings()
     if name not in known:
         raise unknown_name("application", name, known)
     return known[name]
 
 
 @lru_cache(maxsize=1)
-def _shipped_settings() -> dict[str, ApplicationSettings]:
+def _known_settings() -> dict[str, ApplicationSettings]:
     return read_application_settings(APPLICATIONS_FILE)
 
 

@@ -12,14 +12,18 @@ from typing import Any
 
 from ..datafiles import DATA_DIR, field, read_json
 from ..errors import ConfigurationError, DataFileError, ResultExistsError, unknown_name
-from ..records import LAYER, SEMANTIC, SPLITS
+from ..records import COMPRESSED, LAYER, SEMANTIC, SPLITS
 from ..threads import limited_threads
-from .application_settings import application_names, application_settings
+from .application_settings import ApplicationSettings, application_names, application_settings
+from .architectures import stem_length, whole_network
 from .artifacts import REMEDY, load_artifact, save_artifact
+from .compression import share_for_work
 from .datasets import ImageSet, load_images
 from .profiles import MeasuredFragment, measure_artifact, measured_on, profile_entries
 from .split_network import SplitNetwork
 from .split_training import (
+    AS_SHIPPED,
+    SemanticOptions,
     measured_accuracy,
     resplit_layers,
     train_compressed,
@@ -94,47 +98,105 @@ def split_application(
     data_dir: Path | str | None = None,
     shipped_dir: Path = DATA_DIR,
     progress: Progress | None = None,
+    options: SemanticOptions = AS_SHIPPED,
+    work: float | None = None,
 ) -> WrittenSplit:
     """Split application ``name`` into ``fragments`` (None: as many as are shipped); the artifact is ``out_dir``.
 
-    "layer" cuts the shipped trained network anew, "compressed" the pruned one. "semantic" writes the shipped branches
-    again if their number is asked for, else it trains that many (a minute). Raises ConfigurationError for an unknown
+    "layer" cuts the shipped trained network anew, "compressed" the pruned one; with ``work`` (the share of the whole
+    network's multiply-adds to leave, above 0 and at most 1) the network is pruned to that and fine-tuned. "semantic"
+    writes the shipped branches again if their number and no other ``options`` are asked for, else it trains that many
+    (a minute). An application that is not shipped is trained whole first. Raises ConfigurationError for an unknown
     name or an impossible number, with the possible range; ResultExistsError if ``out_dir`` holds anything;
     DataFileError if the shipped artifacts are missing or damaged.
     """
-    application_settings(name)
-    if strategy not in SPLITS:
-        raise unknown_name("strategy", strategy, SPLITS)
+    settings = application_settings(name)
+    _refuse_foreign_options(strategy, options, work)
     out_dir = Path(out_dir)
     if out_dir.exists() and (not out_dir.is_dir() or any(out_dir.iterdir())):
         raise ResultExistsError(f"{out_dir} exists and is not empty; choose another folder")
-    folder = Path(shipped_dir) / "artifacts" / name
+    shipped = Path(shipped_dir) / "artifacts" / name if settings.shipped else None
     try:
-        if strategy == SEMANTIC:
-            network = _semantic_network(name, folder, fragments, seed, data_dir, progress)
-        else:
-            network = load_artifact(folder / strategy)
-            if fragments is not None:
-                network = resplit_layers(network, fragments)
+        with limited_threads(_TRAINING_THREADS):
+            network = _Splitting(settings, shipped, seed, data_dir, progress).split(strategy, fragments, options, work)
     except ValueError as error:
         raise ConfigurationError(str(error)) from None
     images = load_images(name, data_dir, source=network.source, train=False)
     return _write_split(network, images, out_dir, progress)
 
 
-def _semantic_network(
-    name: str, shipped: Path, n_branches: int | None, seed: int, data_dir: Path | str | None, progress: Progress | None
-) -> SplitNetwork:
-    settings = application_settings(name)
-    if n_branches in (None, settings.semantic_branches):
-        return load_artifact(shipped / SEMANTIC)
-    if not 1 <= n_branches <= settings.n_classes:
-        raise ValueError(f"branches must be 1 to {settings.n_classes} (the classes of {name}), got {n_branches}")
-    whole = load_artifact(shipped / LAYER)
-    images = load_images(name, data_dir, source=whole.source)
-    with limited_threads(_TRAINING_THREADS):
-        return train_semantic_split(settings, images, whole, n_branches, seed,
-                                    _named(progress, f"{name}: training {n_branches} branches"))
+def _refuse_foreign_options(strategy: str, options: SemanticOptions, work: float | None) -> None:
+    """Options that another strategy has would be without effect."""
+    if strategy not in SPLITS:
+        raise unknown_name("strategy", strategy, SPLITS)
+    if strategy != SEMANTIC and options != AS_SHIPPED:
+        raise ConfigurationError(f"grouping, stem and distillation are options of {SEMANTIC}, not of {strategy}")
+    if strategy != COMPRESSED and work is not None:
+        raise ConfigurationError(f"the work to leave is an option of {COMPRESSED}, not of {strategy}")
+
+
+@dataclass(frozen=True)
+class _Splitting:
+    """One split of one application: from what is shipped where that serves, else trained."""
+
+    settings: ApplicationSettings
+    shipped: Path | None
+    seed: int
+    data_dir: Path | str | None
+    progress: Progress | None
+
+    def split(
+        self, strategy: str, fragments: int | None, options: SemanticOptions, work: float | None
+    ) -> SplitNetwork:
+        """The network; ValueError for what is impossible."""
+        if strategy == SEMANTIC:
+            return self._semantic(fragments, options)
+        whole = self._shipped(LAYER) if strategy == LAYER else self._compressed(work)
+        if whole is None:
+            whole = self._whole()
+        return whole if fragments is None else resplit_layers(whole, fragments)
+
+    def _semantic(self, branches: int | None, options: SemanticOptions) -> SplitNetwork:
+        settings = self.settings
+        count = settings.semantic_branches if branches is None else branches
+        if not 1 <= count <= settings.n_classes:
+            raise ValueError(f"branches must be 1 to {settings.n_classes} (the classes of {settings.name}), "
+                             f"got {count}")
+        stem_length(settings, options.stem_stages)
+        if count == settings.semantic_branches and options == AS_SHIPPED:
+            shipped = self._shipped(SEMANTIC)
+            if shipped is not None:
+                return shipped
+        whole = self._whole()
+        return train_semantic_split(settings, self._images(whole), whole, count, self.seed,
+                                    self._told(f"training {count} branches"), options)
+
+    def _compressed(self, work: float | None) -> SplitNetwork:
+        shipped = self._shipped(COMPRESSED) if work is None else None
+        if shipped is not None:
+            return shipped
+        settings = self.settings
+        share = None if work is None else share_for_work(whole_network(settings), settings.image_shape, work)
+        whole = self._whole()
+        return train_compressed(settings, self._images(whole), whole, self.seed, self._told("pruning, fine-tuning"),
+                                share)
+
+    def _whole(self) -> SplitNetwork:
+        shipped = self._shipped(LAYER)
+        if shipped is not None:
+            return shipped
+        images = load_images(self.settings.name, self.data_dir)
+        return train_layer_split(self.settings, images, self.seed, self._told("training the whole network"))
+
+    def _shipped(self, split: str) -> SplitNetwork | None:
+        return None if self.shipped is None else load_artifact(self.shipped / split)
+
+    def _images(self, whole: SplitNetwork) -> ImageSet:
+        """Those that the whole network was trained on."""
+        return load_images(self.settings.name, self.data_dir, source=whole.source)
+
+    def _told(self, what: str) -> Callable[[int, int], None] | None:
+        return _named(self.progress, f"{self.settings.name}: {what}")
 
 
 def _train_application(

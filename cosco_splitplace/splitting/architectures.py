@@ -19,7 +19,7 @@ from .network import (
     ScalePixels,
 )
 
-__all__ = ["branch_network", "branch_stages", "convolutional_network", "whole_network"]
+__all__ = ["branch_network", "branch_stages", "convolutional_network", "stem_length", "whole_network"]
 
 
 def whole_network(settings: ApplicationSettings) -> tuple[Operator, ...]:
@@ -78,6 +78,21 @@ def branch_stages(settings: ApplicationSettings, n_branches: int) -> tuple[Stage
                 and n_branches * branch.multiply_adds <= whole.multiply_adds):
             return stages
     raise ValueError(f"{n_branches} branches, however narrow, are larger than the whole network of {settings.name}")
+
+
+def stem_length(settings: ApplicationSettings, stem_stages: int) -> int:
+    """How many of a branch's operators its first ``stem_stages`` stages are (0: none are shared).
+
+    Raises ValueError, with the possible range, if nothing would be left for the branches.
+    """
+    most = len(settings.branch) - 1
+    if not 0 <= stem_stages <= most:
+        raise ValueError(f"a shared stem takes 0 to {most} of the {most + 1} stages of {settings.name}'s branches, "
+                         f"got {stem_stages}")
+    if stem_stages == 0:
+        return 0
+    stem = convolutional_network(settings.image_shape, settings.n_classes, settings.branch[:stem_stages])
+    return len(stem) - len((Flatten, Linear))  # every network ends with these two
 
 
 def _plain_stage(in_channels: int, stage: StageSettings) -> list[Operator]:

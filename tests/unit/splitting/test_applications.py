@@ -17,6 +17,10 @@ from cosco_splitplace.splitting import applications, profiles
 from cosco_splitplace.splitting.application_settings import ApplicationSettings, application_settings
 from cosco_splitplace.splitting.applications import split_application, train_applications
 from cosco_splitplace.splitting.artifacts import load_artifact
+from cosco_splitplace.splitting.datasets import ImageSet
+from cosco_splitplace.splitting.split_training import SemanticOptions, train_layer_split
+
+from .conftest import made_up_measurement
 
 
 @pytest.fixture
@@ -32,8 +36,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(applications, "_TRAINING_THREADS", 1)
     monkeypatch.setattr(applications, "application_settings", short)
     monkeypatch.setattr("cosco_splitplace.splitting.datasets.application_settings", short)
-    monkeypatch.setattr(profiles, "_measure_in_child", lambda *_: {
-        "ram_base_mb": 200.0, "ram_per_image_kb": 50.0, "seconds_per_1000_images": 0.1})
+    monkeypatch.setattr(profiles, "_measure_in_child", made_up_measurement)
 
 
 def read(file: Path) -> dict[str, Any]:
@@ -94,6 +97,78 @@ def test_semantic_split_ships_or_trains(tmp_path: Path) -> None:
     assert shipped.accuracy > 0.9
     trained = split_application("MNIST", "semantic", 3, tmp_path / "three")
     assert sorted(len(group) for group in trained.class_groups) == [3, 3, 4] and len(trained.fragments) == 3
+
+
+@pytest.mark.usefixtures("quick")
+def test_branches_may_share_a_stem_and_every_artifact_has_its_own_copy(tmp_path: Path) -> None:
+    split_application("MNIST", "semantic", 5, tmp_path / "tree", options=SemanticOptions(stem_stages=1))
+    first, second = (load_artifact(tmp_path / "tree").fragments[index].state_dict() for index in (0, 1))
+    stem = [name for name in first if int(name.split(".")[0]) < 5]
+    assert stem and all(torch.equal(first[name], second[name]) for name in stem)
+    assert not torch.equal(first["5.weight"], second["5.weight"])
+    split_application("MNIST", "semantic", 3, tmp_path / "apart")
+    first, second = (load_artifact(tmp_path / "apart").fragments[index].state_dict() for index in (0, 1))
+    assert not torch.equal(first["1.weight"], second["1.weight"])
+
+
+@pytest.mark.usefixtures("quick")
+def test_groups_by_likeness_at_random_and_by_index(tmp_path: Path) -> None:
+    groups = {grouping: split_application("MNIST", "semantic", 5, tmp_path / grouping, seed=1,
+                                          options=SemanticOptions(grouping, distill=grouping == "learned")).class_groups
+              for grouping in ("learned", "random", "index")}
+    assert groups["index"] == ((0, 1), (2, 3), (4, 5), (6, 7), (8, 9))
+    assert groups["learned"] == load_artifact(applications.DATA_DIR / "artifacts/MNIST/semantic").class_groups
+    assert groups["random"] not in (groups["index"], groups["learned"])
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_network_is_pruned_to_the_work_that_is_asked_for(tmp_path: Path) -> None:
+    whole = split_application("MNIST", "layer", 1, tmp_path / "whole").fragments[0]
+    half = split_application("MNIST", "compressed", None, tmp_path / "half", work=0.5).fragments[0]
+    assert 0.45 * whole.multiply_adds < half.multiply_adds <= 0.5 * whole.multiply_adds
+    assert half.weights_bytes < 0.75 * whole.weights_bytes  # tensors really shrink
+
+
+@pytest.mark.usefixtures("quick")
+def test_an_application_that_is_not_shipped_is_trained(tmp_path: Path) -> None:
+    written = split_application("Digits", "layer", 2, tmp_path / "digits")
+    assert (written.source, written.synthetic, len(written.fragments)) == ("scikit-learn", False, 2)
+    with pytest.raises(ConfigurationError, match="branches must be 1 to 10"):
+        split_application("Digits", "semantic", 11, tmp_path / "more")
+    assert not (tmp_path / "more").exists()
+
+
+@pytest.mark.parametrize(
+    ("strategy", "given", "message"),
+    [
+        ("layer", {"options": SemanticOptions("random")}, "options of semantic, not of layer"),
+        ("semantic", {"work": 0.5}, "an option of compressed, not of semantic"),
+        ("semantic", {"options": SemanticOptions(stem_stages=4)}, "0 to 3 of the 4 stages"),
+        ("compressed", {"work": 0.0}, "above 0 and at most 1"),
+        ("compressed", {"work": 1e-9}, "pruning leaves at least"),
+    ],
+)
+def test_impossible_options_are_refused_before_anything_is_trained(
+    strategy: str, given: dict[str, Any], message: str, tmp_path: Path
+) -> None:
+    with pytest.raises(ConfigurationError, match=message):
+        split_application("MNIST", strategy, None, tmp_path / "out", **given)
+    assert not (tmp_path / "out").exists()
+
+
+def test_an_unknown_grouping_lists_the_known() -> None:
+    with pytest.raises(ConfigurationError, match="unknown grouping 'alphabet'; known: index, learned, random"):
+        SemanticOptions("alphabet")
+
+
+@pytest.mark.parametrize(("labels", "message"), [([0, 1, 3], "none of class 2"), ([0, 1, 2, 3], "class 3")])
+def test_classes_that_do_not_match_the_data_are_named(labels: list[int], message: str) -> None:
+    settings = dataclasses.replace(application_settings("Digits"), n_classes=3 if len(labels) > 3 else 4,
+                                   semantic_branches=3)
+    pixels = np.zeros((len(labels), 1, 8, 8), np.uint8)
+    images = ImageSet("Digits", "published", pixels, np.array(labels), pixels, np.array(labels), settings.n_classes)
+    with pytest.raises(ConfigurationError, match=f"Digits has {settings.n_classes} classes, .* have {message}"):
+        train_layer_split(settings, images, 0)
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from cosco_splitplace.datafiles import DATA_DIR
 from cosco_splitplace.splitting.application_settings import application_names, application_settings
 from cosco_splitplace.splitting.architectures import whole_network
 from cosco_splitplace.splitting.artifacts import load_artifact
-from cosco_splitplace.splitting.compression import kept_channels, pruned_network
+from cosco_splitplace.splitting.compression import kept_channels, pruned_network, share_for_work
 from cosco_splitplace.splitting.costs import network_cost
 from cosco_splitplace.splitting.datasets import load_images
 from cosco_splitplace.splitting.network import (
@@ -127,6 +127,24 @@ def test_convolutions_with_biases_and_a_pooled_end_are_cut_too() -> None:
 def test_what_cannot_be_cut_is_refused(operators: tuple[Operator, ...], share: float, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         pruned_network(operators, build_network(operators), 4, share)
+
+
+@pytest.mark.parametrize("work", [1.0, 0.5, 0.2])
+def test_the_smallest_share_that_leaves_so_little_work(work: float) -> None:
+    operators = whole_network(application_settings("MNIST"))
+    shape, network = (1, 28, 28), lived_in(operators)
+    share = share_for_work(operators, shape, work)
+    whole = network_cost(operators, shape).multiply_adds
+    assert network_cost(pruned_network(operators, network, 1, share)[0], shape).multiply_adds <= work * whole
+    if work < 1:
+        more, _ = pruned_network(operators, network, 1, share - 1 / 256)
+        assert network_cost(more, shape).multiply_adds > work * whole
+
+
+@pytest.mark.parametrize(("work", "message"), [(0.0, "above 0"), (1.5, "at most 1"), (1e-6, "leaves at least 0.0")])
+def test_work_that_pruning_cannot_leave(work: float, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        share_for_work(whole_network(application_settings("MNIST")), (1, 28, 28), work)
 
 
 @pytest.fixture(scope="module")

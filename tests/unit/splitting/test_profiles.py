@@ -12,6 +12,8 @@ from cosco_splitplace.splitting.artifacts import save_artifact
 from cosco_splitplace.splitting.profiles import machine_description, measure_artifact
 from cosco_splitplace.splitting.split_network import SplitNetwork
 
+from .conftest import made_up_measurement
+
 
 def test_a_chain_by_hand(chain: SplitNetwork, tmp_path: Path) -> None:
     save_artifact(chain, tmp_path / "artifact")
@@ -32,8 +34,7 @@ def test_a_chain_by_hand(chain: SplitNetwork, tmp_path: Path) -> None:
 def test_every_branch_is_given_pixels(
     branches: SplitNetwork, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(profiles, "_measure_in_child", lambda *_: {
-        "ram_base_mb": 1.0, "ram_per_image_kb": 1.0, "seconds_per_1000_images": 1.0})
+    monkeypatch.setattr(profiles, "_measure_in_child", made_up_measurement)
     save_artifact(branches, tmp_path / "artifact")
     measured = measure_artifact(tmp_path / "artifact")
     assert [fragment.input_bytes for fragment in measured] == [36, 36]

@@ -8,9 +8,16 @@ import torch
 from torch import nn
 
 from cosco_splitplace.splitting.application_settings import application_names, application_settings
-from cosco_splitplace.splitting.architectures import branch_network, branch_stages, whole_network
+from cosco_splitplace.splitting.architectures import branch_network, branch_stages, stem_length, whole_network
 from cosco_splitplace.splitting.costs import network_cost
-from cosco_splitplace.splitting.semantic_split import BranchedNetwork, class_order, class_similarity, group_classes
+from cosco_splitplace.splitting.semantic_split import (
+    BranchedNetwork,
+    class_order,
+    class_similarity,
+    group_classes,
+    grouped_by_index,
+    grouped_randomly,
+)
 
 
 class Constant(nn.Module):
@@ -85,7 +92,40 @@ def test_a_class_without_images_is_refused() -> None:
         class_similarity(np.zeros((2, 3), np.float32), np.array([0, 1]))
 
 
-@pytest.mark.parametrize("name", application_names())
+def test_index_groups_are_consecutive() -> None:
+    assert grouped_by_index(7, 3) == ((0, 1, 2), (3, 4), (5, 6))
+
+
+def test_random_groups_follow_the_generator() -> None:
+    first, again, other = (grouped_randomly(10, 3, torch.Generator().manual_seed(seed)) for seed in (1, 1, 2))
+    assert first == again != other
+    assert [len(group) for group in first] == [4, 3, 3]
+    assert sorted(label for group in first for label in group) == list(range(10))
+    with pytest.raises(ValueError, match=r"1 to 10 .* got 11"):
+        grouped_randomly(10, 11, torch.Generator())
+
+
+def test_a_shared_stem_runs_once_and_changes_no_answer() -> None:
+    stem = nn.Linear(3, 3)
+    calls = []
+    stem.register_forward_hook(lambda *_: calls.append(1))
+    branches = [nn.Sequential(stem, nn.Linear(3, 1)), nn.Sequential(stem, nn.Linear(3, 2))]
+    images = torch.arange(6.0).view(2, 3)
+    apart = BranchedNetwork(branches, [(1,), (0, 2)])(images)
+    assert len(calls) == 2
+    together = BranchedNetwork(branches, [(1,), (0, 2)], stem_length=1)(images)
+    assert len(calls) == 3 and torch.equal(apart, together)
+
+
+def test_the_length_of_a_stem_by_hand() -> None:
+    settings = application_settings("MNIST")  # pixels; then convolution, batch norm, relu, and a pool or none a stage
+    assert [stem_length(settings, stages) for stages in range(4)] == [0, 5, 9, 12]
+    for stages in (-1, 4):
+        with pytest.raises(ValueError, match=f"0 to 3 of the 4 stages .* got {stages}"):
+            stem_length(settings, stages)
+
+
+@pytest.mark.parametrize("name", application_names(shipped=False))
 @pytest.mark.parametrize("n_branches", [2, 5, 10])
 def test_branches_together_are_no_larger_than_the_whole(name: str, n_branches: int) -> None:
     settings = application_settings(name)
