@@ -17,6 +17,7 @@ COMMANDS = {
     "bound": "bound:bound",
     "calibrate": "calibrate:calibrate_command",
     "split": "split:split",
+    "fragments": "fragments:fragments",
     "train": "train:train",
     "inspect": "inspect:inspect",
     "list": "listing:list_command",

@@ -1,52 +1,150 @@
-"""``cosco-splitplace split``: cut an application's network into fragments."""
+"""``cosco-splitplace split``: cut an application's network, or any torch model, into fragments."""
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
-from typing import Any, Dict, Optional
+from typing import Any, Dict, Optional, Tuple
 
 import click
 from rich.table import Table
 
+from ..errors import ConfigurationError
 from ..evaluation.result_folder import new_result_folder
-from ..records import SPLITS
+from ..records import LAYER, SPLITS
+from ..splitting.application_settings import application_names
 from ..splitting.applications import WrittenSplit, split_application
+from ..splitting.graphs.fragmenting import PRECISIONS
+from ..splitting.graphs.graph import DTYPES
+from ..splitting.graphs.inspection import inspect_artifact
+from ..splitting.graphs.split import MOST_AUTO, LayerSplit, SplitRequest, split_model
 from .common import print_json, progress_bar
 from .console import output
+from .fragments import fragments_object, fragments_table
+
+AUTO = "auto"
 
 
 @click.command()
-@click.argument("application")
+@click.argument("model")
 @click.option(
     "--strategy", type=click.Choice(SPLITS), required=True, help="A chain of layers, class branches, or pruned."
 )
-@click.option("--fragments", type=int, help="How many.  [default: as many as are shipped]")
+@click.option("--fragments", metavar="K|auto", help="How many; auto: with --hosts as many as the makespan wants (up to "
+              f"{MOST_AUTO}), with --ram-mb the fewest that fit.  [default: 4; of an application: as are shipped]")
+@click.option("--input-shape", metavar="C,H,W", help="Of one input, without the batch, e.g. 3,224,224.")
+@click.option("--input-type", type=click.Choice(list(DTYPES)), help="Of the input.  [default: float32, or the zoo's]")
+@click.option("--hosts", type=click.Path(path_type=Path), help="Minimise the makespan on these hosts: a testbed's "
+              "hosts.toml, or a file like data/hosts.json.  [default: balance the work]")
+@click.option("--ram-mb", type=float, help="The most that a fragment's process may take, torch included.")
+@click.option("--batch", type=int, default=16, show_default=True, help="Inputs that a fragment works on at once.")
+@click.option("--batches", type=int, default=1, show_default=True, help="Batches that stream through the chain: what "
+              "the makespan is of.")
+@click.option("--precision", type=click.Choice(PRECISIONS), default="float32", show_default=True,
+              help="Of activations that cross a cut.")
+@click.option("--tolerance", type=click.FloatRange(min=0), help="Balance that is given for fewer bytes across cuts.  "
+              "[default: 0.05]")
+@click.option("--instructions-per-multiply-add", type=float, default=1.0, show_default=True,
+              help="What a host's MIPS are worth; measure yours.")
 @click.option("--out", type=click.Path(path_type=Path), help="Artifact folder.  [default: results/split-001]")
-@click.option("--seed", type=int, default=0, show_default=True, help="Seed of training, where branches are trained.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Of training, and of the zoo's random weights.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of a table; no progress bar.")
 def split(
-    application: str, strategy: str, fragments: Optional[int], out: Optional[Path], seed: int, as_json: bool
+    model: str, strategy: str, fragments: Optional[str], input_shape: Optional[str], input_type: Optional[str],
+    hosts: Optional[Path], ram_mb: Optional[float], batch: int, batches: int, precision: str,
+    tolerance: Optional[float], instructions_per_multiply_add: float, out: Optional[Path], seed: int, as_json: bool,
 ) -> None:
-    """Split APPLICATION's trained network into fragments that run on their own, and measure them.
+    """Split MODEL into fragments that run on their own, and measure them.
+
+    MODEL is an application (MNIST, FashionMNIST, CIFAR100: its trained network), or, for layer splits, a network of
+    the zoo (resnetv2-34, resnetv2-50, mobilenetv2, inceptionv3, vit-small, decoder-small: random weights), a function
+    of your own that makes a torch module (module:factory), or an exported program (FILE.pt2).
 
     \b
     cosco-splitplace split MNIST --strategy layer --fragments 3
     cosco-splitplace split CIFAR100 --strategy semantic --fragments 10      (trains new branches)
+    cosco-splitplace split my_module:factory --strategy layer --fragments 3 --input-shape 3,224,224
+    cosco-splitplace split resnetv2-50 --strategy layer --fragments auto --ram-mb 400 --out fragments
+    cosco-splitplace split resnetv2-50 --strategy layer --fragments auto --hosts hosts.json --batches 8
 
     An artifact is a manifest (JSON) and one weights file a fragment (safetensors); it needs no code of the network.
+    `fragments inspect` shows and draws it.
     """
+    of_a_graph = {"--input-shape": input_shape, "--input-type": input_type, "--hosts": hosts, "--ram-mb": ram_mb,
+                  "--tolerance": tolerance, "--precision": precision if precision != PRECISIONS[0] else None,
+                  "--fragments auto": fragments if fragments == AUTO else None}
+    given = [name for name, value in of_a_graph.items() if value is not None]
+    if strategy != LAYER and (given or model not in application_names()):
+        raise ConfigurationError(f"{given[0] if given else model} goes with --strategy layer only; "
+                                 f"{strategy} splits are of applications: {', '.join(application_names())}")
+    number = None if fragments in (None, AUTO) else _number(str(fragments))
     folder = out if out is not None else new_result_folder(None, "split")
     try:
-        with progress_bar(as_json) as report:
-            written = split_application(application, strategy, fragments, folder, seed=seed, progress=report)
+        if model in application_names() and not given:
+            _split_application(model, strategy, number, folder, seed, as_json)
+        else:
+            request = SplitRequest(
+                model=model, fragments=4 if fragments is None else number,
+                input_shape=None if input_shape is None else _shape(input_shape), dtype=input_type, hosts=hosts,
+                ram_mb=ram_mb, batch=batch, batches=batches, precision=precision, seed=seed,
+                instructions_per_multiply_add=instructions_per_multiply_add,
+                **({} if tolerance is None else {"tolerance": tolerance}),
+            )  # fmt: skip
+            _split_graph(request, folder, as_json)
     except BaseException:
         if out is None and not any(folder.iterdir()):
             folder.rmdir()
         raise
+
+
+def _split_application(
+    name: str, strategy: str, fragments: Optional[int], folder: Path, seed: int, as_json: bool
+) -> None:
+    with progress_bar(as_json) as report:
+        written = split_application(name, strategy, fragments, folder, seed=seed, progress=report)
     if as_json:
         print_json(split_object(written))
     else:
         output().print(split_table(written))
         output().print(f"artifact in {folder}", highlight=False, soft_wrap=True)
+
+
+def _split_graph(request: SplitRequest, folder: Path, as_json: bool) -> None:
+    with progress_bar(as_json) as report:
+        written = split_model(request, folder, report)
+        found, rows = inspect_artifact(folder, request.batch, True,
+                                       lambda done, total: report("measuring fragments", done, total))  # fmt: skip
+    if as_json:
+        plan = None if written.plan is None else dataclasses.asdict(written.plan)
+        print_json({**fragments_object(found, rows, request.batch), "folder": str(folder), "cuts": list(written.cuts),
+                    "plan": plan, "difference": written.difference})  # fmt: skip
+        return
+    output().print(fragments_table(found, rows, request.batch))
+    output().print(_says(written, request), highlight=False, soft_wrap=True)
+
+
+def _says(written: LayerSplit, request: SplitRequest) -> str:
+    """What there is to say under the table."""
+    same = "the same bits as" if written.difference == 0 else f"within {written.difference:.1e} of"
+    lines = [f"on random inputs the chain gives {same} the whole model" + (
+        "" if request.precision == "float32" else f" ({request.precision} across cuts)")]
+    if written.plan is not None:
+        lines.append(f"planned makespan {written.plan.makespan_s:.3g} s for {request.batches} x {request.batch} inputs,"
+                     f" slowest stage {written.plan.slowest_stage_s:.3g} s, on {', '.join(written.plan.hosts)}")
+    return "\n".join([*lines, f"artifact in {written.folder}"])
+
+
+def _number(text: str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        raise ConfigurationError(f"--fragments {text!r} is neither a whole number nor '{AUTO}'") from None
+
+
+def _shape(text: str) -> Tuple[int, ...]:
+    parts = text.split(",")
+    if not all(part.strip().isdigit() and int(part) > 0 for part in parts):
+        raise ConfigurationError(f"--input-shape {text!r} is no shape; give positive whole numbers, such as 3,224,224")
+    return tuple(int(part) for part in parts)
 
 
 def split_object(written: WrittenSplit) -> Dict[str, Any]:
