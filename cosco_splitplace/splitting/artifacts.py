@@ -17,9 +17,9 @@ from safetensors.torch import save as save_tensors
 
 from ..datafiles import field, read_json
 from ..errors import DataFileError
+from ..pipeline.payload import TENSOR
 from .artifact_folders import checked_weights, signature, whole_folder
 from .graphs.artifact import GRAPH_FORMAT, load_graph_fragment
-from .graphs.graph import SINGLE as TENSOR
 from .graphs.graph import TensorSpec
 from .names import MANIFEST, fragment_file
 from .network import build_network, operators_from_json, operators_to_json

@@ -15,6 +15,7 @@ from typing import Any
 
 import torch
 
+from ...pipeline.payload import TENSOR
 from .operators import OPERATORS
 
 __all__ = ["Batch", "Graph", "Node", "TensorSpec", "Value", "Weight", "graph_from_json", "graph_to_json",
@@ -26,7 +27,6 @@ _FORMATS = {"contiguous": torch.contiguous_format, "preserve": torch.preserve_fo
             "channels_last": torch.channels_last}
 _NAME = re.compile(r"[A-Za-z0-9_.]{1,200}", re.ASCII)
 _DEEPEST = 4  # nested lists in an argument; torch's operators have two at most
-SINGLE = "activation"  # pipeline.payload.TENSOR, which brings more than an agent's runtime needs
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ class Graph:
 
 def payload_names(specs: Sequence[TensorSpec]) -> tuple[str, ...]:
     """What tensors are called in a payload: one alone is ``activation``, several keep the names of their values."""
-    return (SINGLE,) if len(specs) == 1 else tuple(one.name for one in specs)
+    return (TENSOR,) if len(specs) == 1 else tuple(one.name for one in specs)
 
 
 def references(node: Node) -> Iterator[Any]:

@@ -6,6 +6,7 @@ fragment takes less memory than the model that it was cut from.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -79,16 +80,21 @@ class GraphModule(nn.Module):
 
         ``watch`` is told what each node has made.
         """
+        return self._execute(self._steps, tensors, watch)
+
+    def _execute(
+        self, steps: Sequence[_Step], tensors: list[torch.Tensor], watch: Callable[[str, Any], None] | None
+    ) -> tuple[torch.Tensor, ...]:
         self._check(tensors)
         images = tensors[0].shape[0]
         kept: list[Any] = [None] * len(self._slots)
         kept[: len(tensors)] = tensors
         tensors.clear()
         with torch.no_grad():
-            for step, node in zip(self._steps, self.graph.nodes):
+            for step, node in zip(steps, self.graph.nodes):
+                kwargs = {key: _filled((one,), kept, images)[0] for key, one in step.kwargs.items()}
                 try:
-                    made = step.function(*_filled(step.args, kept, images),
-                                         **{key: _filled((one,), kept, images)[0] for key, one in step.kwargs.items()})
+                    made = step.function(*_filled(step.args, kept, images), **kwargs)
                 except RuntimeError as error:
                     raise ValueError(f"the operator {node.operator} ({node.name}) does not take its input: "
                                      f"{str(error).splitlines()[0]}") from error
@@ -134,18 +140,14 @@ class GraphModule(nn.Module):
 
 def meta_run(module: GraphModule, images: int, watch: Callable[[str, Any], None]) -> None:
     """Run the graph on so many images without data; `watch` is told the name of each input and node, and its tensor."""
-    kept = module._steps
     inputs = [torch.empty((images, *one.shape), dtype=DTYPES[one.dtype], device="meta") for one in module.graph.inputs]
     for spec, tensor in zip(module.graph.inputs, inputs):
         watch(spec.name, tensor)
     on_meta = {id(one): one.to("meta") for one in module.weights.values()}
-    module._steps = tuple(_Step(step.name, step.function, _swapped(step.args, on_meta),
-                                {key: _swapped((one,), on_meta)[0] for key, one in step.kwargs.items()},
-                                step.target, step.release) for step in kept)
-    try:
-        module.run(inputs, watch)
-    finally:
-        module._steps = kept
+    steps = [dataclasses.replace(step, args=_swapped(step.args, on_meta),
+                                 kwargs={key: _swapped((one,), on_meta)[0] for key, one in step.kwargs.items()})
+             for step in module._steps]
+    module._execute(steps, inputs, watch)
 
 
 def _filled(arguments: tuple[Any, ...], kept: Sequence[Any], images: int) -> tuple[Any, ...]:
