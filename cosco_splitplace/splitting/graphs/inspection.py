@@ -6,10 +6,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from .artifact import GraphArtifact, load_graph_artifact
+from ...errors import ConfigurationError
+from ..artifacts import format_of, input_tensors, load_artifact
+from ..costs import count_parameters
+from .artifact import GRAPH_FORMAT, GraphArtifact, load_graph_artifact
 from .costs import graph_costs
 from .memory import MeasuredMemory, measured_memory
-from .tracing import TracedModel
+from .module import GraphModule
+from .tracing import TracedModel, trace_module
 
 __all__ = ["FragmentRow", "inspect_artifact"]
 
@@ -43,7 +47,11 @@ def inspect_artifact(
     DataFileError
         The artifact is missing or damaged.
     """
-    artifact = load_graph_artifact(folder)
+    counted_only = format_of(folder) != GRAPH_FORMAT
+    if counted_only and measure:
+        raise ConfigurationError(f"{folder} is of format 1, the application's own; its fragments were measured when it "
+                                 "was written: leave --measure out")
+    artifact = _traced_artifact(folder) if counted_only else load_graph_artifact(folder)
     rows = []
     for index, module in enumerate(artifact.fragments):
         costs = graph_costs(TracedModel(module.graph, module.weights, frozenset()), images)
@@ -66,3 +74,19 @@ def inspect_artifact(
         if on_fragment is not None:
             on_fragment(index + 1, len(artifact.fragments))
     return artifact, tuple(rows)
+
+
+def _traced_artifact(folder: Path) -> GraphArtifact:
+    """An artifact of format 1 (operators in a chain, or branches) as graphs, to be looked at."""
+    network = load_artifact(folder)
+    models = []
+    for index, fragment in enumerate(network.fragments):
+        (given,) = input_tensors(folder, index)
+        models.append(trace_module(fragment, given.shape, given.dtype))
+    return GraphArtifact(
+        model=f"{network.application} ({network.structure})",
+        precision="float32",
+        settings={},
+        fragments=tuple(GraphModule(one.graph, one.weights) for one in models),
+        parameters=tuple(count_parameters(fragment) for fragment in network.fragments),
+    )

@@ -15,7 +15,7 @@ import torch
 from torch import nn
 
 from .graph import DTYPES, Batch, Graph, Node, Value, Weight, payload_names, references
-from .operators import VIEWS, in_place, resolve
+from .operators import FACTORIES, VIEWS, in_place, resolve
 
 __all__ = ["GraphModule", "meta_run"]
 
@@ -145,8 +145,9 @@ def meta_run(module: GraphModule, images: int, watch: Callable[[str, Any], None]
         watch(spec.name, tensor)
     on_meta = {id(one): one.to("meta") for one in module.weights.values()}
     steps = [dataclasses.replace(step, args=_swapped(step.args, on_meta),
-                                 kwargs={key: _swapped((one,), on_meta)[0] for key, one in step.kwargs.items()})
-             for step in module._steps]
+                                 kwargs={**{key: _swapped((one,), on_meta)[0] for key, one in step.kwargs.items()},
+                                         **({"device": "meta"} if node.operator in FACTORIES else {})})
+             for step, node in zip(module._steps, module.graph.nodes)]
     module._execute(steps, inputs, watch)
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 
-__all__ = ["OPERATORS", "VIEWS", "in_place", "resolve"]
+__all__ = ["FACTORIES", "OPERATORS", "VIEWS", "in_place", "resolve"]
 
 # These may answer with their input's memory; what all others answer with is new.
 VIEWS = frozenset(
@@ -55,6 +55,9 @@ _FRESH = frozenset(
     """.split()
 )
 OPERATORS = VIEWS | _FRESH
+# These make a tensor of nothing, so that they must be told where.
+FACTORIES = frozenset({"arange.default", "arange.start", "arange.start_step", "full.default", "ones.default",
+                       "scalar_tensor.default", "zeros.default"})
 
 
 @cache

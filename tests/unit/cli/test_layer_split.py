@@ -49,6 +49,18 @@ def test_split_for_hosts_and_for_ram(call: Call) -> None:
     assert len(json.loads(out)["fragments"]) == 1
 
 
+@pytest.mark.parametrize("split", ["layer", "semantic"])
+def test_inspect_a_shipped_artifact(call: Call, split: str) -> None:
+    folder = DATA_DIR / "artifacts" / "MNIST" / split
+    code, out, err = call("fragments", "inspect", folder, "--json")
+    assert code == 0, err
+    shipped = json.loads((DATA_DIR / "apps.json").read_text())["applications"]["MNIST"]["splits"][split]["fragments"]
+    for key in ("multiply_adds", "parameters", "input_bytes", "output_bytes"):
+        assert [one[key] for one in json.loads(out)["fragments"]] == [one[key] for one in shipped]
+    code, _, err = call("fragments", "inspect", folder, "--measure")
+    assert code == 2 and "leave --measure out" in " ".join(err.split())
+
+
 @pytest.mark.parametrize(("arguments", "says"), [
     ([*MODEL, "--fragments", "auto"], "--fragments auto needs something to aim at"),
     ([*MODEL, "--fragments", "many"], "'many' is neither a whole number nor 'auto'"),

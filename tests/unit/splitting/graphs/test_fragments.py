@@ -42,10 +42,13 @@ def write(folder: Path, precision: str = "float32", cuts: tuple[int, ...] = (SKI
     return model
 
 
+SMALL = {"resnetv2-34": (1, 28, 28), "resnetv2-50": (3, 32, 32), "mobilenetv2": (1, 28, 28),
+         "inceptionv3": (3, 32, 32), "vit-small": (3, 32, 32), "decoder-small": (28,)}
+
+
 @pytest.mark.parametrize("name", ZOO)
-@pytest.mark.parametrize("small", [(1, 28, 28), (3, 32, 32)])
-def test_zoo_at_small_inputs(name: str, small: tuple[int, ...]) -> None:
-    shape = small if len(ZOO[name].input_shape) == 3 else (small[1],)
+def test_zoo_at_small_inputs(name: str) -> None:
+    shape = SMALL[name]
     module, entry = build(name, shape)
     model = trace_module(module, shape, entry.dtype)
     costs = graph_costs(model, 2)
@@ -58,6 +61,15 @@ def test_zoo_at_small_inputs(name: str, small: tuple[int, ...]) -> None:
         found, = run_chain(fragment_modules(model, costs, cuts), given)
         assert torch.isfinite(expected).all()
         assert float((found - expected).abs().max()) <= 1e-6 * float(expected.abs().max())
+
+
+@pytest.mark.parametrize("name", [one for one in ZOO if len(SMALL[one]) == 3])
+def test_zoo_runs_at_all_image_sizes(name: str) -> None:
+    for shape in ((1, 28, 28), (3, 32, 32), (3, 96, 96)):
+        module, entry = build(name, shape, seed=3)
+        assert entry.input_shape == shape
+        with torch.no_grad():
+            assert module(torch.zeros(1, *shape)).shape == (1, 1000)
 
 
 def test_every_cut_of_a_small_network_gives_the_same_bits() -> None:

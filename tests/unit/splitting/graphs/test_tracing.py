@@ -18,7 +18,7 @@ from cosco_splitplace.splitting.graphs.module import GraphModule
 from cosco_splitplace.splitting.graphs.operators import OPERATORS, VIEWS, in_place, resolve
 from cosco_splitplace.splitting.graphs.tracing import trace_module
 
-SHAPES = {made.skipping: (3, 8, 8), made.Tokens: (5, 16), made.TwoOutputs: (6,)}
+SHAPES = {made.skipping: (3, 8, 8), made.Tokens: (5, 16), made.TwoOutputs: (6,), made.FromNothing: (6,)}
 
 
 @pytest.mark.parametrize("factory", SHAPES, ids=lambda one: one.__name__)
