@@ -55,7 +55,8 @@ class FromNothing(nn.Module):
         self.linear = nn.Linear(6, 4)
 
     def forward(self, given: torch.Tensor) -> torch.Tensor:
-        return torch.cat([self.linear(given), torch.ones(given.shape[0], 2)], dim=1).view(2 * given.shape[0], 3).reshape(-1, 6)
+        together = torch.cat([self.linear(given), torch.ones(given.shape[0], 2)], dim=1)
+        return together.view(2 * given.shape[0], 3).reshape(-1, 6)
 
 
 class DependsOnData(nn.Module):

@@ -16,7 +16,7 @@ from typing import Any
 import torch
 
 from ...pipeline.payload import TENSOR
-from .operators import OPERATORS
+from .operators import OPERATORS, draws_random_numbers
 
 __all__ = ["Batch", "Graph", "Node", "TensorSpec", "Value", "Weight", "graph_from_json", "graph_to_json",
            "payload_names", "references"]
@@ -156,9 +156,12 @@ def _node_from_json(content: object, where: str) -> Node:
     kwargs = table.get("kwargs", {})
     if not isinstance(kwargs, Mapping):
         raise ValueError(f"{where}: kwargs must be an object")
-    return Node(_name(table["name"], where), operator,
+    node = Node(_name(table["name"], where), operator,
                 tuple(_argument_from_json(one, where) for one in _list(table["args"], where)),
                 {_name(key, where): _argument_from_json(one, where) for key, one in kwargs.items()})
+    if draws_random_numbers(operator, node.args, node.kwargs):
+        raise ValueError(f"{where}: a fragment draws no random numbers, this one has a dropout of attention")
+    return node
 
 
 def _spec_to_json(spec: TensorSpec) -> dict[str, Any]:

@@ -7,13 +7,13 @@ of random numbers. Names are those of torch's ATen operators, ``name.overload``.
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from typing import Any
 
 import torch
 
-__all__ = ["FACTORIES", "OPERATORS", "VIEWS", "in_place", "resolve"]
+__all__ = ["FACTORIES", "OPERATORS", "VIEWS", "draws_random_numbers", "in_place", "resolve"]
 
 # These may answer with their input's memory; what all others answer with is new.
 VIEWS = frozenset(
@@ -70,6 +70,12 @@ def resolve(name: str) -> Callable[..., Any]:
     packet, _, overload = name.partition(".")
     found: Callable[..., Any] = getattr(getattr(torch.ops.aten, packet), overload)
     return found
+
+
+def draws_random_numbers(name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> bool:
+    """Of the one allowed operator that can: attention with dropout."""
+    return name == "scaled_dot_product_attention.default" and bool(
+        kwargs.get("dropout_p", args[4] if len(args) > 4 else 0.0))
 
 
 def in_place(name: str) -> Callable[..., Any] | None:

@@ -27,7 +27,7 @@ from torch.fx import Node as FxNode
 from ...errors import ConfigurationError
 from .graph import DTYPES, Batch, Graph, Node, TensorSpec, Value, Weight, references
 from .module import GraphModule, meta_run
-from .operators import OPERATORS, VIEWS, resolve
+from .operators import OPERATORS, VIEWS, draws_random_numbers, resolve
 
 __all__ = ["TracedModel", "load_exported", "trace_module", "trace_program"]
 
@@ -35,6 +35,7 @@ INPUT = "input"
 _IMAGES = 2  # of the example; torch.export takes 0 and 1 for constants
 _TORCH = os.path.dirname(torch.__file__)
 _PASSED_ON = ("alias.default", "detach.default", "lift_fresh_copy.default")  # nothing happens
+_DROPOUTS = ("dropout", "feature_dropout", "alpha_dropout")
 _CHECKS = ("_assert_async.msg", "_assert_scalar.default", "_assert_tensor_metadata.default",
            "sym_constrain_range_for_size.default", "sym_constrain_range.default")
 _WRITES = ("the model writes into a tensor that it has other uses for ({name}){line}; make a new tensor in its place "
@@ -114,7 +115,6 @@ class _Reading:
         self.values: dict[str, Any] = {}  # by fx name: Value, Weight, Batch, whole number, None
         self.nodes: list[Node] = []
         self.weights: dict[str, torch.Tensor] = {}
-        self.origins: dict[str, str] = {}
         self.parameters: set[str] = set()
         self.inputs: list[TensorSpec] = []
         self.outputs: list[str] = []
@@ -185,7 +185,7 @@ class _Reading:
         if name in _PASSED_ON and isinstance(args[0], Value):
             self.values[node.name] = args[0]
             return
-        if name.startswith(("dropout", "dropout_", "feature_dropout", "alpha_dropout")):
+        if name.startswith(_DROPOUTS):
             if args[2]:
                 raise ConfigurationError(f"the model draws random numbers (dropout){_line(node)} in eval mode; "
                                          "pass training=self.training to it")
@@ -203,8 +203,9 @@ class _Reading:
         if name.startswith("batch_norm") and args[5]:
             raise ConfigurationError(f"a batch norm uses the statistics of the batch{_line(node)}; a fragment takes "
                                      "running statistics: call the model's eval() and keep them")
-        if name.startswith("scaled_dot_product") and len(args) > 4 and args[4]:
-            raise ConfigurationError(f"attention draws random numbers (dropout){_line(node)} in eval mode")
+        if draws_random_numbers(name, args, kwargs):
+            raise ConfigurationError(f"attention draws random numbers (dropout){_line(node)} in eval mode; pass "
+                                     "dropout_p=0.0 to it unless self.training")
         made = Node(node.name, name, args, kwargs)
         used = list(references(made))
         if not any(isinstance(one, (Value, Batch)) for one in used):  # it is the same for every input
@@ -289,7 +290,7 @@ def _operator_name(node: FxNode) -> str:
     """The operator, without writing in place: ``relu.default`` of ``torch.ops.aten.relu_.default``."""
     name = node_name(node)
     packet, _, overload = name.partition(".")
-    if not packet.endswith("_") or packet.startswith(("dropout", "feature_dropout", "alpha_dropout")):
+    if not packet.endswith("_") or packet.startswith(_DROPOUTS):
         return name
     if f"{packet[:-1]}.{overload}" not in (*OPERATORS, *_PASSED_ON):
         raise ConfigurationError(_WRITES.format(name=name, line=_line(node)))

@@ -138,6 +138,8 @@ def test_allowed_operators_change_nothing_and_draw_nothing() -> None:
     ({"args": [{"code": "print()"}]}, "is no argument"),
     ({"args": [[[[[[1]]]]]]}, "is no argument"),
     ({"args": "input"}, "expected a list"),
+    ({"operator": "scaled_dot_product_attention.default", "args": [{"value": "input"}] * 3,
+      "kwargs": {"dropout_p": 0.1}}, "draws no random numbers"),
     ({"more": 1}, "expected an object with"),
 ])
 def test_a_graph_from_elsewhere_is_not_trusted(change: dict[str, object], says: str) -> None:
