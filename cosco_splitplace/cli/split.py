@@ -13,6 +13,7 @@ from ..evaluation.result_folder import new_result_folder
 from ..records import LAYER, SPLITS
 from ..splitting.application_settings import application_names
 from ..splitting.applications import WrittenSplit, split_application
+from ..splitting.graphs.cuts import TOLERANCE
 from ..splitting.graphs.fragmenting import PRECISIONS
 from ..splitting.graphs.graph import DTYPES
 from ..splitting.graphs.inspection import inspect_artifact
@@ -41,8 +42,8 @@ AUTO = "auto"
               "the makespan is of.")
 @click.option("--precision", type=click.Choice(PRECISIONS), default="float32", show_default=True,
               help="Of activations that cross a cut.")
-@click.option("--tolerance", type=click.FloatRange(min=0), help="Balance that is given for fewer bytes across cuts.  "
-              "[default: 0.05]")
+@click.option("--tolerance", type=click.FloatRange(min=0), default=TOLERANCE, show_default=True,
+              help="Balance that is given for fewer bytes across cuts.")
 @click.option("--instructions-per-multiply-add", type=float, default=1.0, show_default=True,
               help="What a host's MIPS are worth; measure yours.")
 @click.option("--out", type=click.Path(path_type=Path), help="Artifact folder.  [default: results/split-001]")
@@ -51,7 +52,7 @@ AUTO = "auto"
 def split(
     model: str, strategy: str, fragments: Optional[str], input_shape: Optional[str], input_type: Optional[str],
     hosts: Optional[Path], ram_mb: Optional[float], batch: int, batches: int, precision: str,
-    tolerance: Optional[float], instructions_per_multiply_add: float, out: Optional[Path], seed: int, as_json: bool,
+    tolerance: float, instructions_per_multiply_add: float, out: Optional[Path], seed: int, as_json: bool,
 ) -> None:
     """Split MODEL into fragments that run on their own, and measure them.
 
@@ -70,7 +71,8 @@ def split(
     `fragments inspect` shows and draws it.
     """
     of_a_graph = {"--input-shape": input_shape, "--input-type": input_type, "--hosts": hosts, "--ram-mb": ram_mb,
-                  "--tolerance": tolerance, "--precision": precision if precision != PRECISIONS[0] else None,
+                  "--tolerance": tolerance if tolerance != TOLERANCE else None,
+                  "--precision": precision if precision != PRECISIONS[0] else None,
                   "--fragments auto": fragments if fragments == AUTO else None}
     given = [name for name, value in of_a_graph.items() if value is not None]
     if strategy != LAYER and (given or model not in application_names()):
@@ -86,8 +88,7 @@ def split(
                 model=model, fragments=4 if fragments is None else number,
                 input_shape=None if input_shape is None else _shape(input_shape), dtype=input_type, hosts=hosts,
                 ram_mb=ram_mb, batch=batch, batches=batches, precision=precision, seed=seed,
-                instructions_per_multiply_add=instructions_per_multiply_add,
-                **({} if tolerance is None else {"tolerance": tolerance}),
+                instructions_per_multiply_add=instructions_per_multiply_add, tolerance=tolerance,
             )  # fmt: skip
             _split_graph(request, folder, as_json)
     except BaseException:

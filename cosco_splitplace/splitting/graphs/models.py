@@ -6,6 +6,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+import torch
 from torch import nn
 
 from ...datafiles import DATA_DIR
@@ -64,8 +65,6 @@ def traced(
 
 def _made(reference: str, seed: int) -> nn.Module:
     """What the factory gives; or the module itself, if the reference is to one."""
-    import torch
-
     factories: Registry[object] = Registry("model")
     sys.path.insert(0, str(Path.cwd()))
     try:
