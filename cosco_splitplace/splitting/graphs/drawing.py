@@ -45,8 +45,8 @@ def _figure(split: GraphArtifact, rows: Sequence[FragmentRow]) -> Figure:
     longest = max(len(one.graph.nodes) for one in split.fragments)
     for index, (axes, fragment, row) in enumerate(zip(panels, split.fragments, rows)):
         _draw_fragment(axes, fragment.graph, np.array(row.operator_multiply_adds) / most_work)
-        axes.set_title(f"fragment {index}: {row.multiply_adds / 1e6:,.1f} M multiply-adds an image, "
-                       f"{row.parameters / 1e6:,.2f} M parameters; in: {_crossing(fragment.graph.inputs)}; "
+        axes.set_title(f"fragment {index}: {row.multiply_adds:,} multiply-adds an input, "
+                       f"{row.parameters:,} parameters; in: {_crossing(fragment.graph.inputs)}; "
                        f"out: {_crossing(fragment.graph.outputs)}")
         axes.set_xlim(-2.5, longest + 1.5)
         axes.set_ylim(-1.15, 1.3)
@@ -91,5 +91,4 @@ def _colour(operator: str) -> str:
 
 def _crossing(specs: Sequence[TensorSpec]) -> str:
     total = sum(one.bytes_per_image for one in specs)
-    size = f"{total / 2**20:.2f} MB" if total >= 2**20 / 100 else f"{total / 2**10:.1f} kB"
-    return f"{len(specs)} tensor{'s' if len(specs) > 1 else ''}, {size}"
+    return f"{len(specs)} tensor{'s' if len(specs) > 1 else ''}, {total:,} bytes"
