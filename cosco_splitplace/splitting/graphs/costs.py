@@ -122,7 +122,9 @@ def _multiply_adds(module: GraphModule, images: int) -> IntArray:
     totals: list[int] = []
     with FlopCounterMode(display=False) as counter:
         meta_run(module, images, lambda _node, _made: totals.append(counter.get_total_flops()))
-    return np.diff(np.array(totals[len(module.graph.inputs) - 1 :], dtype=np.int64)) // 2
+    running = np.array(totals[len(module.graph.inputs) - 1 :], dtype=np.int64)
+    counts: IntArray = (running[1:] - running[:-1]) // 2
+    return counts
 
 
 def _live_bytes(module: GraphModule, images: int) -> IntArray:

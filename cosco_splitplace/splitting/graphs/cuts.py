@@ -91,9 +91,9 @@ class FragmentTable:
             return (self.before[one] == self.before[other] and self.crossing_bytes[one] <= self.crossing_bytes[other]
                     and all((fit[:, one] | ~fit[:, other]).all() and (fit[one] | ~fit[other]).all() for fit in fits))
 
-        for position in sorted(inner, key=lambda one: (self.before[one], self.crossing_bytes[one], one)):
+        for position in sorted(inner.tolist(), key=lambda one: (self.before[one], self.crossing_bytes[one], one)):
             if not any(as_good(one, position) for one in kept if self.before[one] == self.before[position]):
-                kept.append(int(position))
+                kept.append(position)
         return np.array([0, *sorted(kept), len(self.work) - 1])
 
     def within(self, ram_mb: float | None) -> FloatArray:

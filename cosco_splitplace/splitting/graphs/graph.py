@@ -71,7 +71,8 @@ class TensorSpec:
     @property
     def bytes_per_image(self) -> int:
         """Of its content."""
-        return math.prod(self.shape) * DTYPES[self.dtype].itemsize
+        size: int = DTYPES[self.dtype].itemsize
+        return math.prod(self.shape) * size
 
 
 @dataclass(frozen=True)

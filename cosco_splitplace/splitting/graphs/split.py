@@ -156,7 +156,7 @@ def fragment_modules(
 
 def run_chain(fragments: Sequence[GraphModule], given: torch.Tensor) -> tuple[torch.Tensor, ...]:
     """All fragments one after another in this process."""
-    tensors = (given,)
+    tensors: tuple[torch.Tensor, ...] = (given,)
     for fragment in fragments:
         tensors = fragment.run(list(tensors))
     return tensors

@@ -63,7 +63,8 @@ def _residual(blocks: int) -> Callable[[tuple[int, ...]], nn.Module]:
         if shape[1] < _SMALL:
             module.features.init_block.conv.stride = (1, 1)
             module.features.init_block.pool = nn.Identity()
-        return module
+        built: nn.Module = module
+        return built
 
     return build_for
 
@@ -72,14 +73,16 @@ def _mobile(shape: tuple[int, ...]) -> nn.Module:
     module = _from_pytorchcv("mobilenetv2", "mobilenetv2_w1", shape)
     if shape[1] < _SMALL:
         module.features.init_block.conv.stride = (1, 1)
-    return module
+    built: nn.Module = module
+    return built
 
 
 def _inception(shape: tuple[int, ...]) -> nn.Module:
     module = _from_pytorchcv("inceptionv3", "inceptionv3", shape)
     if shape[1] < _SMALL:
         module.features.init_block.pool1 = module.features.init_block.pool2 = nn.Identity()
-    return module
+    built: nn.Module = module
+    return built
 
 
 def _from_pytorchcv(family: str, name: str, shape: tuple[int, ...]) -> Any:
