@@ -30,6 +30,7 @@ setup(
         "numpy>=1.22",
         "pandas>=1.5",
         "psutil>=5.9",
+        "pytorchcv>=0.0.67,<0.0.68",  # later ones need torchvision, which the split zoo can do without
         "requests>=2.25",
         "rich>=12.0",
         "safetensors>=0.3",

@@ -4,7 +4,7 @@ from __future__ import annotations
 import json
 import math
 from pathlib import Path
-from typing import Any, Dict
+from typing import Any, Dict, Tuple, Union
 
 from .errors import DataFileError
 
@@ -16,14 +16,14 @@ def data_path(given: str, shipped: str) -> Path:
     return Path(given) if given else DATA_DIR / shipped
 
 
-def read_json(path: Path, remedy: str, version: int = 1) -> Dict[str, Any]:
+def read_json(path: Path, remedy: str, version: Union[int, Tuple[int, ...]] = 1) -> Dict[str, Any]:
     """The object in a versioned JSON file.
 
     Parameters
     ----------
     path : the file.
     remedy : the command that makes the file again, for messages.
-    version : the format version that this code reads.
+    version : the format version that this code reads, or several.
 
     Raises
     ------
@@ -36,9 +36,14 @@ def read_json(path: Path, remedy: str, version: int = 1) -> Dict[str, Any]:
         raise DataFileError(f"{path} is missing; make it again with: {remedy}") from None
     except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
         raise DataFileError(f"{path} is damaged ({error}); make it again with: {remedy}") from error
-    if not isinstance(content, dict) or content.get("format") != version:
+    known = version if isinstance(version, tuple) else (version,)
+    if not isinstance(content, dict) or content.get("format") not in known:
         found = content.get("format") if isinstance(content, dict) else type(content).__name__
-        raise DataFileError(f"{path} has format {found!r}, expected {version}; make it again with: {remedy}")
+        expected = " or ".join(map(str, known))
+        newer = isinstance(found, int) and found > max(known)
+        mend = "a newer cosco-splitplace wrote it: update this one, or make the file again with" if newer else (
+            "make it again with")
+        raise DataFileError(f"{path} has format {found!r}, expected {expected}; {mend}: {remedy}")
     return content
 
 

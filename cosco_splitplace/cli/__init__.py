@@ -20,6 +20,7 @@ COMMANDS = {
     "study": "study:study",
     "profile": "profile:profile",
     "data": "data:data",
+    "fragments": "fragments:fragments",
     "train": "train:train",
     "inspect": "inspect:inspect",
     "list": "listing:list_command",

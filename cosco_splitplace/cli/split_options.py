@@ -12,6 +12,8 @@ from ..splitting.semantic_split import GROUPINGS, LEARNED
 from ..splitting.split_training import SemanticOptions
 from .common import F
 
+CLASS_OPTIONS = ("groups", "grouping", "stem", "distill", "work")
+
 
 def class_split_options(command: F) -> F:
     """``--groups --grouping --stem --distill --work``; ``split_arguments`` makes arguments of them."""

@@ -8,24 +8,24 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shutil
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
 
 from ..datafiles import field, read_json
 from ..errors import DataFileError
+from ..pipeline.payload import TENSOR
+from .artifact_folders import checked_weights, signature, whole_folder
+from .graphs.artifact import GRAPH_FORMAT, load_graph_fragment
+from .graphs.graph import TensorSpec
 from .names import MANIFEST, fragment_file
 from .network import build_network, operators_from_json, operators_to_json
 from .split_network import BRANCHES, SplitNetwork
 
-__all__ = ["FORMAT", "REMEDY", "fragment_file", "input_shape", "load_artifact", "load_fragment", "save_artifact"]
+__all__ = ["FORMAT", "REMEDY", "fragment_file", "input_tensors", "load_artifact", "load_fragment", "save_artifact"]
 
 FORMAT = 1
 REMEDY = "cosco-splitplace train applications"
@@ -38,21 +38,9 @@ def save_artifact(network: SplitNetwork, folder: Path) -> str:
     or not there. An artifact that was there is replaced; a folder that is none is refused with DataFileError.
     Raises ValueError if a module's weights are not those that its operators have.
     """
-    folder = Path(folder)
-    if folder.exists() and not (folder / MANIFEST).is_file() and (not folder.is_dir() or any(folder.iterdir())):
-        raise DataFileError(f"{folder} exists and is no artifact; choose another place or remove it")
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
-    try:
+    with whole_folder(Path(folder)) as temporary:
         manifest = json.dumps(_manifest(network, temporary), indent=1) + "\n"
         (temporary / MANIFEST).write_text(manifest, encoding="utf-8")
-        temporary.chmod(0o755)  # a temporary folder is private, an artifact is to be read
-        if folder.exists():
-            shutil.rmtree(folder)
-        temporary.rename(folder)
-    except BaseException:
-        shutil.rmtree(temporary, ignore_errors=True)
-        raise
     return hashlib.sha256(manifest.encode("utf-8")).hexdigest()
 
 
@@ -89,12 +77,14 @@ def load_artifact(folder: Path) -> SplitNetwork:
 def load_fragment(folder: Path, index: int, entry: Mapping[str, Any] | None = None) -> torch.nn.Module:
     """The module of fragment ``index`` in eval mode, from its manifest ``entry`` (read here if not given)."""
     if entry is None:
+        if format_of(folder) == GRAPH_FORMAT:
+            return load_graph_fragment(folder, index)
         fragments = field(read_json(folder / MANIFEST, REMEDY, FORMAT), "fragments", list, folder / MANIFEST, REMEDY)
         if not 0 <= index < len(fragments):
             raise ValueError(f"{folder} has fragments 0 to {len(fragments) - 1}, got {index}")
         entry = dict(fragments[index])
     module = build_network(operators_from_json(entry.get("operators"), f"fragments[{index}].operators"))
-    weights = _checked_weights(folder / fragment_file(index), entry)
+    weights = checked_weights(folder / fragment_file(index), entry, REMEDY)
     try:
         module.load_state_dict(weights, strict=True)
     except RuntimeError as error:
@@ -103,20 +93,28 @@ def load_fragment(folder: Path, index: int, entry: Mapping[str, Any] | None = No
     return module.eval().requires_grad_(False)
 
 
-def input_shape(folder: Path, index: int) -> tuple[bool, tuple[int, ...]]:
-    """Whether fragment ``index`` takes uint8 pixels (else float32 activations), and the shape of one of its inputs.
+def input_tensors(folder: Path, index: int) -> tuple[TensorSpec, ...]:
+    """What goes into fragment ``index``: uint8 pixels or float32 activations; whatever its graph says in format 2.
 
     A chain's shapes are found by sending one image through the fragments before, with weights that do not matter.
     """
+    if format_of(folder) == GRAPH_FORMAT:
+        return load_graph_fragment(folder, index).graph.inputs
     manifest = read_json(folder / MANIFEST, REMEDY, FORMAT)
     image = tuple(field(manifest, "image_shape", list, folder / MANIFEST, REMEDY))
     if index == 0 or manifest.get("structure") == BRANCHES:
-        return True, image
+        return (TensorSpec(TENSOR, image, "uint8"),)
     activation = torch.zeros((1, *image), dtype=torch.uint8)
     with torch.no_grad():
         for before in field(manifest, "fragments", list, folder / MANIFEST, REMEDY)[:index]:
             activation = build_network(operators_from_json(before["operators"], "operators")).eval()(activation)
-    return False, tuple(activation.shape[1:])
+    return (TensorSpec(TENSOR, tuple(activation.shape[1:]), "float32"),)
+
+
+def format_of(folder: Path) -> int:
+    """1: operators in a chain; 2: a graph of torch operators. Raises DataFileError for what is neither."""
+    version: int = read_json(folder / MANIFEST, REMEDY, (FORMAT, GRAPH_FORMAT))["format"]
+    return version
 
 
 def _manifest(network: SplitNetwork, folder: Path) -> dict[str, Any]:
@@ -132,7 +130,7 @@ def _manifest(network: SplitNetwork, folder: Path) -> dict[str, Any]:
             "operators": operators_to_json(operators),
             "weights": fragment_file(index),
             "sha256": hashlib.sha256(content).hexdigest(),
-            "tensors": {name: _signature(tensor) for name, tensor in sorted(weights.items())},
+            "tensors": {name: signature(tensor) for name, tensor in sorted(weights.items())},
         })
     return {
         "format": FORMAT, "application": network.application, "split": network.split,
@@ -140,29 +138,6 @@ def _manifest(network: SplitNetwork, folder: Path) -> dict[str, Any]:
         "image_shape": list(network.image_shape), "n_classes": network.n_classes,
         "class_groups": [list(group) for group in network.class_groups], "fragments": fragments,
     }
-
-
-def _checked_weights(file: Path, entry: Mapping[str, Any]) -> dict[str, torch.Tensor]:
-    try:
-        content = file.read_bytes()
-    except OSError as error:
-        raise DataFileError(f"{file} cannot be read ({error}); make it again with: {REMEDY}") from None
-    found = hashlib.sha256(content).hexdigest()
-    promised = str(entry.get("sha256"))
-    if found != promised:
-        raise DataFileError(f"{file} has the SHA-256 {found[:12]}..., its manifest says {promised[:12]}...; "
-                            f"make it again with: {REMEDY}")
-    try:
-        weights: dict[str, torch.Tensor] = load_tensors(content)
-    except SafetensorError as error:
-        raise DataFileError(f"{file} is damaged ({error}); make it again with: {REMEDY}") from None
-    if {name: _signature(tensor) for name, tensor in weights.items()} != entry.get("tensors"):
-        raise DataFileError(f"{file} has other tensors than its manifest says; make it again with: {REMEDY}")
-    return weights
-
-
-def _signature(tensor: torch.Tensor) -> dict[str, Any]:
-    return {"shape": list(tensor.shape), "dtype": str(tensor.dtype).replace("torch.", "")}
 
 
 def _image_shape(numbers: list[Any]) -> tuple[int, int, int]:

@@ -19,7 +19,7 @@ import torch
 
 from ..datafiles import field, read_json
 from ..errors import SplitPlaceError
-from .artifacts import FORMAT, REMEDY, fragment_file, input_shape, load_fragment
+from .artifacts import FORMAT, REMEDY, fragment_file, input_tensors, load_fragment
 from .costs import bytes_of, count_parameters, counted_forward
 from .names import MANIFEST
 from .split_network import CHAIN
@@ -98,7 +98,7 @@ def profile_artifact(
         raise ValueError(f"batches and threads must be 1 or more, got {list(batches)} and {threads}")
     manifest = read_manifest(folder)
     total = len(manifest["fragments"])
-    _, shape = input_shape(folder, 0)
+    shape = input_tensors(folder, 0)[0].shape
     pixels = torch.zeros((1, *shape), dtype=torch.uint8)
     profiled: list[ProfiledFragment] = []
     activation = pixels

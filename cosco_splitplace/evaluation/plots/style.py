@@ -69,11 +69,12 @@ def figure(height_in: float) -> Figure:
     return Figure(figsize=(WIDTH_IN, height_in), dpi=DPI, layout="constrained")
 
 
-def styled(draw: Callable[[], Figure]) -> bytes:
-    """The PNG of the figure that `draw` makes, in the house's style; the same figure gives the same bytes."""
-    with matplotlib.rc_context(_STYLE):
+def styled(draw: Callable[[], Figure], kind: str = "png") -> bytes:
+    """The PNG or SVG of the figure that `draw` makes, in the house's style; the same figure gives the same bytes."""
+    unsaid = {"png": {"Software": None, "Creation Time": None}, "svg": {"Date": None}}
+    with matplotlib.rc_context({**_STYLE, "svg.hashsalt": "cosco-splitplace"}):
         buffer = io.BytesIO()
-        draw().savefig(buffer, format="png", dpi=DPI, metadata={"Software": None, "Creation Time": None})
+        draw().savefig(buffer, format=kind, dpi=DPI, metadata=unsaid[kind])
     return buffer.getvalue()
 
 
