@@ -14,6 +14,7 @@ import socket
 import threading
 import time
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, Callable, Dict, Iterator, List, Sequence, Tuple, Union
 
 from ... import __version__
@@ -94,13 +95,20 @@ def _attempt(version: str, function: Callable[[Item], Result], item: Item) -> Un
 def _result(ray: Any, done: Any) -> Any:
     try:
         return ray.get(done)
+    except ray.exceptions.RayTaskError as error:  # before or after our function, such as a module that is not there
+        return Failure(str(error).strip().rpartition("\n")[2], str(error))
     except ray.exceptions.RayError as error:
         first = str(error).strip().partition("\n")[0]
         return Failure(f"its worker died, and so did those that tried again ({type(error).__name__}: {first})")
 
 
 def _ray() -> Any:
+    """The module, once it is told what it looks up when it is imported."""
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is told to Ray's makers
+    os.environ.setdefault("RAY_worker_niceness", "0")  # by itself Ray lets workers stand back behind everything else
+    kept = Path.home() / ".ray" / "auth_token"  # Ray's own place; it uses a token only where the mode says so
+    if kept.exists() or {"RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"} & set(os.environ):
+        os.environ.setdefault("RAY_AUTH_MODE", "token")
     try:
         return importlib.import_module("ray")
     except ImportError:
@@ -116,10 +124,7 @@ def _cluster(ray: Any, workers: int, address: str, until: float) -> Iterator[Non
         yield
         return
     quiet: Dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
-    own: Dict[str, Any] = {
-        "num_cpus": workers, "include_dashboard": False, "object_store_memory": STORE_BYTES,
-        "_node_ip_address": "127.0.0.1",
-    }  # fmt: skip
+    own = {"num_cpus": workers, "include_dashboard": False, "object_store_memory": STORE_BYTES}
     try:
         if address:
             _join(ray, until, address=address, **quiet)
@@ -128,8 +133,8 @@ def _cluster(ray: Any, workers: int, address: str, until: float) -> Iterator[Non
     except (ConnectionError, RuntimeError, ValueError) as error:
         reason = str(error).strip().partition("\n")[0]
         raise ConfigurationError(
-            f"no Ray cluster at {address or 'this machine'!r} ({reason}); start it with 'ray start --head', and run this "
-            "command on one of its nodes"
+            f"no Ray cluster at {address or 'this machine'!r} ({reason}); start it with 'ray start --head', run this "
+            "command on one of its nodes, and if it asks for a token give it in RAY_AUTH_TOKEN or ~/.ray/auth_token"
         ) from error
     try:
         cores = ray.cluster_resources().get("CPU", 0)
