@@ -75,12 +75,13 @@ def build_loop(
         arrivals=PoissonArrivals(settings.arrivals, applications, arrivals),
         decider=decider(DeciderSetup(settings, applications, cluster, decisions)),
         placer=placer(PlacerSetup(settings, cluster, placements)),
-        backend=backend or _simulated(settings, cluster),
+        backend=backend or simulated_backend(settings, cluster),
         accuracy=accuracy or SampledAccuracy(applications, settings.arrivals.sample_images),
     )
 
 
-def _simulated(settings: Settings, cluster: Cluster) -> Backend:
+def simulated_backend(settings: Settings, cluster: Cluster) -> Backend:
+    """The engine, with the mobility trace and the hosts that come and go as `settings` say."""
     return SimulatedBackend(
         cluster,
         settings.fragments,

@@ -79,7 +79,16 @@ NAMES: List[Tuple[Tuple[Any, ...], Tuple[str, ...]]] = [
     (("list", "colours"), ("colours", "models")),
     (("train", "placer", "--placer", "random"), ("random", "gobi")),
     (("train", "placer", "--hosts", "500"), ("300",)),
-    (("mobility", "make", "--hosts", "0", "--out", "x.csv"), ("give >= 1",)),
+    (("mobility", "make", "--model", "waypoint", "--hosts", "0", "--out", "x.csv"), ("give >= 1",)),
+    (("mobility", "make", "--hosts", "5"), ("would replace the shipped one; give --out FILE",)),
+    (("mobility", "make", "--out", "x.csv", "--set", "radio.moons=3"), ("there is no 'radio.moons'", "radio.units")),
+    (("mobility", "make", "--out", "x.csv", "--set", "radio.units"), ("TABLE.KEY=VALUE",)),
+    (("mobility", "make", "--out", "x.csv", "--set", "radio.units=many"), ("must be of type int",)),
+    (("mobility", "make", "--out", "x.csv", "--set", "city.lanes=0"), ("city.lanes is 0; give 1 to 6",)),
+    (("mobility", "make", "--model", "waypoint", "--out", "x.csv", "--set", "city.lanes=1"), ("for --model sumo",)),
+    (("mobility", "show", "none.csv"), ("none.csv is missing",)),
+    (("mobility", "show", "--out", "x.gif"), ("ends in .png or .pdf",)),
+    (("images", "--models", "X+G"), ("unknown model 'X+G'",)),
 ]
 
 NUMBERS: List[Tuple[Tuple[Any, ...], Tuple[str, ...]]] = [

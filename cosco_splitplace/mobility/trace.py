@@ -95,16 +95,17 @@ def read_trace(mobility_file: str = "") -> MobilityTrace:
         The file is missing, damaged, incomplete, or holds impossible factors.
     """
     path = trace_path(mobility_file)
+    remedy = f"{REMEDY} --model {WAYPOINT}" if path.name == SHIPPED[WAYPOINT] else REMEDY
     try:
         table = pd.read_csv(
             io.BytesIO(path.read_bytes()), compression="gzip" if path.name.endswith(".gz") else None, dtype=float
         )
     except FileNotFoundError:
-        raise DataFileError(f"{path} is missing; make it again with: {REMEDY}") from None
+        raise DataFileError(f"{path} is missing; make it again with: {remedy}") from None
     except (OSError, EOFError, ValueError) as error:
-        raise DataFileError(f"{path} is damaged ({error}); make it again with: {REMEDY}") from error
+        raise DataFileError(f"{path} is damaged ({error}); make it again with: {remedy}") from error
     if list(table.columns) != COLUMNS:
-        raise DataFileError(f"{path} has columns {list(table.columns)}, expected {COLUMNS}; make it with: {REMEDY}")
+        raise DataFileError(f"{path} has columns {list(table.columns)}, expected {COLUMNS}; make it with: {remedy}")
     rows = table.sort_values(["interval", "host"]).to_numpy(float)  # (n_intervals * n_hosts, 4)
     intervals, hosts = len(np.unique(rows[:, 0])), len(np.unique(rows[:, 1]))
     latency, share = rows[:, 2], rows[:, 3]
@@ -113,6 +114,6 @@ def read_trace(mobility_file: str = "") -> MobilityTrace:
     if not (complete and possible.all()):
         raise DataFileError(
             f"{path} must hold one row for each interval and host, latency factors from 1 and bandwidth shares in "
-            f"(0, 1]; make it again with: {REMEDY}"
+            f"(0, 1]; make it again with: {remedy}"
         )
     return MobilityTrace(latency.reshape(intervals, hosts), share.reshape(intervals, hosts))
