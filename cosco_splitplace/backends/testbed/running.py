@@ -21,6 +21,7 @@ from .data import TaskData
 from .hosts_file import HostsFile
 from .journal import Journal
 from .journaled import JournaledBackend
+from .moving import MovingLinks
 
 JOURNAL, RESULTS = "journal.sqlite", "results"
 DEFAULTS: Dict[str, Dict[str, Any]] = {
@@ -62,13 +63,19 @@ def offered_cluster(settings: Settings, hosts: HostsFile) -> Cluster:
 
 
 def run_on_testbed(
-    settings: Settings, hosts: HostsFile, folder: Path, model: str = "", progress: Optional[Progress] = None
+    settings: Settings,
+    hosts: HostsFile,
+    folder: Path,
+    model: str = "",
+    progress: Optional[Progress] = None,
+    moving: Optional[MovingLinks] = None,
 ) -> TestbedRun:
     """Run `settings` on the agents of `hosts`, in real time.
 
     Parameters
     ----------
     folder : where journal and results are kept; a run that was killed there is gone on with.
+    moving : the hosts' links, where they follow a trace; they get their nominal bandwidth back in the end.
 
     Raises
     ------
@@ -78,13 +85,22 @@ def run_on_testbed(
     with limited_threads(1):
         journaled = put_up_testbed(settings, hosts, folder)
         backend = journaled.inner
+
+        def begin(interval: int) -> None:
+            if moving is not None:
+                backend.link_mb_s = moving.follow(interval)
+
         try:
             backend.greet()
+            begin(0)
             loop = build_loop(settings, cluster=backend.cluster, backend=journaled, accuracy=backend)
-            result = run_loop(loop, model, progress)
+            result = run_loop(loop, model, progress, lambda interval: begin(interval + 1))
         except BaseException:
             backend.abandon()
             raise
+        finally:
+            if moving is not None:
+                moving.settle()
         backend.close()
     return TestbedRun(result, backend.incidents)
 
