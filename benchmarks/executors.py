@@ -1,7 +1,7 @@
-"""Ray against joblib: the same runs by two workers of each, one after the other, in one process.
+"""Ray against joblib: the same runs by two workers of each, in turn, from one process.
 
-Both start their workers once before anything is timed; a round is timed with each in turn, so that what else the machine
-does falls on both.
+Both start their workers once before anything is timed; a round is timed with each in turn, so that what else the
+machine does falls on both.
 """
 from __future__ import annotations
 
