@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ...mobility.city_map import TRACKED_S, CityMap
+from ...mobility.city_map import CityMap
 from ...mobility.trace import MobilityTrace
 from . import style
 
@@ -56,8 +56,7 @@ def _map(axes: Axes, city: CityMap) -> None:
               linestyle="none", label="road-side unit")  # fmt: skip
     axes.set_aspect("equal")
     axes.grid(visible=False)
-    hours = TRACKED_S / 3600
-    axes.set(title=f"Streets, road-side units, and routes of the first {hours:g} h", xlabel="m", ylabel="m")
+    axes.set(title="Streets, road-side units, and routes of the first hour", xlabel="m", ylabel="m")
     style.outside_legend(axes)
 
 
