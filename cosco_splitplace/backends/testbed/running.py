@@ -11,9 +11,9 @@ import numpy as np
 from ...agent.client import AgentClient, AgentSilent
 from ...arrivals.catalogue import load_catalogue
 from ...cluster import Cluster, cluster_of
-from ...config import Settings
-from ...errors import AgentRefusal
-from ...records import RunResult
+from ...config import EDGE, Settings
+from ...errors import AgentRefusal, require
+from ...records import UNSPLIT, RunResult
 from ...simulation import Progress, build_loop, run_loop
 from ...threads import limited_threads
 from .backend import TestbedBackend
@@ -45,7 +45,19 @@ class TestbedRun:
 
 
 def settings_on_hosts(settings: Settings, hosts: HostsFile) -> Settings:
-    """The settings for these hosts: their number and their types, and links that nobody simulates."""
+    """The settings for these hosts: their number and their types, and links that nobody simulates.
+
+    Raises
+    ------
+    ConfigurationError
+        They ask for what is only simulated: a cloud, hosts that come and go, whole networks.
+    """
+    for asked, what in (
+        (settings.cluster.location != EDGE, f"cluster.location = {settings.cluster.location!r}"),
+        (settings.churn.stay_intervals > 0, f"churn.stay_intervals = {settings.churn.stay_intervals:g}"),
+        (settings.run.decider == UNSPLIT, f"the decider {UNSPLIT!r}, whose networks are in no artifact as a whole"),
+    ):
+        require(not asked, f"{what} is simulated only; leave it out on real hosts")
     types = hosts.types_file or settings.cluster.hosts_file
     return settings.replace(cluster={"hosts": len(hosts.urls), "mobility": False, "hosts_file": types})
 
