@@ -17,7 +17,7 @@ HOSTS = HostsFile(Path("hosts.toml"), ("127.0.0.1:1",), ("B2ms",), "", Credentia
 
 @pytest.mark.parametrize(
     ("table", "changes"),
-    [("cluster", {"location": "cloud"}), ("churn", {"stay_intervals": 9.0}), ("run", {"decider": "unsplit"})],
+    [("cluster", {"location": "cloud"}), ("churn", {"stay_intervals": 9.5}), ("run", {"decider": "unsplit"})],
 )
 def test_what_is_simulated_only(table: str, changes: Any) -> None:
     assert settings_on_hosts(Settings(), HOSTS).cluster.hosts == 1
