@@ -1,6 +1,8 @@
 """Installation: the core package, and the three drop-in folders mapped below it."""
 from setuptools import find_packages, setup
 
+MOBILITY = ["eclipse-sumo>=1.20"]
+RAY = ["ray>=2.10"]
 DROP_INS = ("scheduler", "workload", "framework_patches")
 
 setup(
@@ -42,9 +44,11 @@ setup(
         "zstandard>=0.18",
     ],
     extras_require={
-        "test": ["hypothesis>=6.0", "mypy>=1.5", "pandas-stubs", "pytest>=7.0", "ruff>=0.1", "schemathesis>=4.0",
-                 "types-requests"],
+        "test": [*MOBILITY, *RAY, "hypothesis>=6.0", "mypy>=1.5", "pandas-stubs", "pytest>=7.0", "ruff>=0.1",
+                 "schemathesis>=4.0", "types-requests"],
         "dev": ["py-spy"],
+        "mobility": MOBILITY,
+        "ray": RAY,
     },
     entry_points={"console_scripts": ["cosco-splitplace = cosco_splitplace.cli:main"]},
 )

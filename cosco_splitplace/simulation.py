@@ -12,7 +12,7 @@ from .arrivals.catalogue import Application, load_catalogue
 from .arrivals.poisson import PoissonArrivals
 from .backends.port import Backend
 from .backends.simulated.backend import SimulatedBackend
-from .backends.simulated.mobility import read_trace
+from .backends.simulated.churn import Churn
 from .cluster import Cluster, load_cluster
 from .config import Settings
 from .deciders import DECIDERS, Decider, DeciderSetup
@@ -20,9 +20,10 @@ from .errors import require
 from .fragments.workflow import fragment_ram_mb
 from .invariants import check_result
 from .loop import Loop
+from .mobility.trace import read_trace
 from .pipeline.inference import AccuracyOf, SampledAccuracy
 from .placement import PLACERS, Placer, PlacerSetup
-from .records import RunResult
+from .records import UNSPLIT, RunResult
 from .threads import limited_threads
 
 logger = logging.getLogger(__name__)
@@ -74,19 +75,29 @@ def build_loop(
         arrivals=PoissonArrivals(settings.arrivals, applications, arrivals),
         decider=decider(DeciderSetup(settings, applications, cluster, decisions)),
         placer=placer(PlacerSetup(settings, cluster, placements)),
-        backend=backend or _simulated(settings, cluster),
+        backend=backend or simulated_backend(settings, cluster),
         accuracy=accuracy or SampledAccuracy(applications, settings.arrivals.sample_images),
     )
 
 
-def _simulated(settings: Settings, cluster: Cluster) -> Backend:
+def simulated_backend(settings: Settings, cluster: Cluster) -> Backend:
+    """The engine, with the mobility trace and the hosts that come and go as `settings` say."""
     return SimulatedBackend(
         cluster,
         settings.fragments,
         settings.engine,
         read_trace(settings.cluster.mobility_file) if settings.cluster.mobility else None,
         settings.run.interval_s,
+        churn_of(settings, cluster.n_hosts),
     )
+
+
+def churn_of(settings: Settings, hosts: int) -> Optional[Churn]:
+    """The hosts that come and go, by a generator of their own, the fourth of the seed's; None where all stay."""
+    if settings.churn.stay_intervals == 0:
+        return None
+    generator = np.random.default_rng(np.random.SeedSequence(settings.run.seed).spawn(4)[3])
+    return Churn(hosts, settings.churn, generator)
 
 
 def simulate(settings: Settings, model: str = "", progress: Optional[Progress] = None) -> RunResult:
@@ -188,7 +199,8 @@ def refuse_unplaceable(settings: Settings, cluster: Cluster, applications: Mappi
     """
     room = float(cluster.ram_mb.max()) * settings.engine.ram_overcommit
     for application in applications.values():
-        for split in application.splits.values():
+        chosen = [application.split(UNSPLIT)] if settings.run.decider == UNSPLIT else []
+        for split in [*application.splits.values(), *chosen]:
             for index, profile in enumerate(split.fragments):
                 need = fragment_ram_mb(profile, split, settings.arrivals.batch_max, settings.fragments)
                 require(

@@ -28,7 +28,7 @@ def refused(call: Call, tmp_path: Path, arguments: Tuple[Any, ...], *parts: str)
     return message
 
 
-DECIDERS = "known: compressed, deadline, deadline-training, gillis, layer, mab, mab-training, random, semantic"
+DECIDERS = "known: compressed, deadline, deadline-training, gillis, layer, mab, mab-training, random, semantic, unsplit"
 PLACERS = "known: daso, daso-priced, daso-set, first-fit, gobi, least-loaded, random"
 MODELS = "SplitPlace"
 LIGHT = ("--placer", "random", "--decider", "layer")
@@ -48,7 +48,7 @@ NAMES: List[Tuple[Tuple[Any, ...], Tuple[str, ...]]] = [
     (("run", *LIGHT, "--set", "arrivals.applications=['Mnist']"), ("unknown application 'Mnist'",
                                                                    "known: CIFAR100, FashionMNIST, MNIST")),
     (("run", *LIGHT, "--set", "cluster.host=3"), ("unknown key 'host'", "known: hosts, hosts_file")),
-    (("run", *LIGHT, "--set", "machine.hosts=3"), ("unknown table 'machine'", "known: arrivals, bandit, cluster")),
+    (("run", *LIGHT, "--set", "machine.hosts=3"), ("unknown table 'machine'", "known: arrivals, bandit, churn")),
     (("run", *LIGHT, "--set", "hosts=3"), ("--set 'hosts=3' is not of the form TABLE.KEY=VALUE",)),
     (("run", *LIGHT, "--set", "cluster.hosts"), ("is not of the form TABLE.KEY=VALUE",)),
     (("run", *LIGHT, "--set", "cluster.hosts=many"), ("hosts is 'many'", "type int")),
@@ -79,7 +79,16 @@ NAMES: List[Tuple[Tuple[Any, ...], Tuple[str, ...]]] = [
     (("list", "colours"), ("colours", "models")),
     (("train", "placer", "--placer", "random"), ("random", "gobi")),
     (("train", "placer", "--hosts", "500"), ("300",)),
-    (("mobility", "make", "--hosts", "0", "--out", "x.csv"), ("give >= 1",)),
+    (("mobility", "make", "--model", "waypoint", "--hosts", "0", "--out", "x.csv"), ("give >= 1",)),
+    (("mobility", "make", "--hosts", "5"), ("would replace the shipped one; give --out FILE",)),
+    (("mobility", "make", "--out", "x.csv", "--set", "radio.moons=3"), ("there is no 'radio.moons'", "radio.units")),
+    (("mobility", "make", "--out", "x.csv", "--set", "radio.units"), ("TABLE.KEY=VALUE",)),
+    (("mobility", "make", "--out", "x.csv", "--set", "radio.units=many"), ("must be of type int",)),
+    (("mobility", "make", "--out", "x.csv", "--set", "city.lanes=0"), ("city.lanes is 0; give 1 to 6",)),
+    (("mobility", "make", "--model", "waypoint", "--out", "x.csv", "--set", "city.lanes=1"), ("for --model sumo",)),
+    (("mobility", "show", "none.csv"), ("none.csv is missing",)),
+    (("mobility", "show", "--out", "x.gif"), ("ends in .png or .pdf",)),
+    (("images", "--models", "X+G"), ("unknown model 'X+G'",)),
 ]
 
 NUMBERS: List[Tuple[Tuple[Any, ...], Tuple[str, ...]]] = [

@@ -25,6 +25,7 @@ COMMANDS = {
     "inspect": "inspect:inspect",
     "list": "listing:list_command",
     "mobility": "mobility:mobility",
+    "images": "images:images",
     "testbed": "testbed:testbed",
     "agent": "agent:agent",
     "install": "install:install",

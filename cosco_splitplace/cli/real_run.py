@@ -10,6 +10,7 @@ from typing import Any, Callable, ContextManager, Optional, TypeVar
 import click
 
 from ..backends.testbed.hosts_file import HostsFile
+from ..backends.testbed.moving import MovingLinks
 from ..backends.testbed.running import DEFAULTS, JOURNAL, run_on_testbed, settings_on_hosts
 from ..config import Settings
 from ..errors import require
@@ -55,6 +56,7 @@ def real_run(
     resume: Optional[Path],
     as_json: bool,
     no_report: bool,
+    moving: Optional[MovingLinks] = None,
     **options: Any,
 ) -> None:
     """Run on `testbed`, write the result folder and show the result."""
@@ -80,7 +82,7 @@ def real_run(
     with place as folder, progress_bar(as_json) as report:
         (folder / SETTINGS_FILE).write_text(settings.to_toml(), encoding="utf-8")
         run = run_on_testbed(
-            settings, testbed, folder, model, lambda done, total: report(f"{model}: intervals", done, total)
+            settings, testbed, folder, model, lambda done, total: report(f"{model}: intervals", done, total), moving
         )
     result = run.result
     write_result(result, folder)

@@ -11,9 +11,11 @@ from rich.table import Table
 from ..backends.testbed.doctor import examine
 from ..backends.testbed.hosts_file import read_hosts_file
 from ..backends.testbed.local import DOCKER, PROCESS, LocalTestbed, default_folder, memory_a_worker
+from ..backends.testbed.moving import MovingLinks
 from ..backends.testbed.running import DEFAULTS
 from ..backends.testbed.twin import make_twin
-from ..errors import require
+from ..errors import ConfigurationError, require
+from ..mobility.trace import read_trace
 from .common import build_settings, policy_options, print_json, progress_bar, settings_options
 from .console import errors, output
 from .real_run import real_run, real_run_options
@@ -75,12 +77,21 @@ def up(workers: int, memory_mb: Optional[int], engine: str, netns: bool, link_mb
 @policy_options
 @settings_options
 @real_run_options
+@click.option(
+    "--mobility", metavar="TRACE",
+    help="Let the links' bandwidth follow a trace (sumo, waypoint, a file), by tc; needs up --netns.",
+)
 @folder_option
-def run(folder: Path, **options: Any) -> None:
+def run(folder: Path, mobility: Optional[str], **options: Any) -> None:
     """Run real tasks on the testbed: a policy, as `cosco-splitplace run` does, but in real time."""
     found = LocalTestbed(folder)
     require(bool(found.agents), f"no testbed is up in {folder}; start one with: cosco-splitplace testbed up")
-    real_run(read_hosts_file(found.hosts_file), **options)
+    moving = None
+    if mobility is not None:
+        if found.network is None:
+            raise ConfigurationError("the agents are on loopback, whose links nobody shapes; use testbed up --netns")
+        moving = MovingLinks(found.network, found.link_mb_s, read_trace(mobility))
+    real_run(read_hosts_file(found.hosts_file), moving=moving, **options)
 
 
 @testbed.command()

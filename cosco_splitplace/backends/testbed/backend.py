@@ -112,6 +112,7 @@ class TestbedBackend(Backend):
         self.incidents: List[str] = []
         self._avoided_until = np.zeros(cluster.n_hosts)
         self._failures_in_a_row = np.zeros(cluster.n_hosts, dtype=np.int64)
+        self.link_mb_s: FloatArray = cluster.link_mb_s  # changes where the hosts move
         self._usage_since_s = self.clock.now_s
         self._counted: Dict[str, List[float]] = {}
         self._links = [
@@ -180,7 +181,7 @@ class TestbedBackend(Backend):
                 cpu_utilisation=np.where(shut, 1.0, [link.now.get("cpu_share", 0.0) for link in self._links]),
                 placed_fragments=np.bincount(hosts, minlength=n),
                 ram_used_mb=np.where(shut, np.maximum(ram, self._room_mb), ram),
-                bandwidth_mb_s=self.cluster.link_mb_s,
+                bandwidth_mb_s=self.link_mb_s,
                 latency_s=self.cluster.ping_s,
                 fragment_ids=np.array([one.fragment.fragment_id for one in active], dtype=np.int64),
                 fragment_hosts=hosts,

@@ -10,7 +10,7 @@ import os
 import shutil
 import subprocess
 from dataclasses import dataclass
-from typing import List
+from typing import List, Tuple
 
 from ...errors import ConfigurationError, SplitPlaceError
 
@@ -79,6 +79,15 @@ class Network:
         """Mend a link that was cut."""
         _do("ip", "link", "set", self._host_end(number), "up")
 
+    def shape(self, number: int, link_mb_s: float) -> None:
+        """Change the bandwidth of an agent's link, each way; what is on its way stays."""
+        for before, device in self._ends(number):
+            _do(*before, "tc", "qdisc", "change", "dev", device, "root", *_bucket(link_mb_s))
+
+    def _ends(self, number: int) -> List[Tuple[List[str], str]]:
+        """Both ends of an agent's link, each with what a command about it is preceded by."""
+        return [([], self._host_end(number)), (self.within(number), f"sp{self.tag}i{number}")]
+
     @property
     def _prefix(self) -> str:
         return f"10.77.{int(self.tag, 16) % SUBNETS}"
@@ -87,20 +96,22 @@ class Network:
         return f"sp{self.tag}h{number}"
 
     def _connect(self, number: int, link_mb_s: float) -> None:
-        namespace, outer, inner = self.namespace(number), self._host_end(number), f"sp{self.tag}i{number}"
+        namespace, ((_, outer), (within, inner)) = self.namespace(number), self._ends(number)
         _do("ip", "netns", "add", namespace)
         _do("ip", "link", "add", outer, "type", "veth", "peer", "name", inner)
         _do("ip", "link", "set", inner, "netns", namespace)
         _do("ip", "link", "set", outer, "master", self.bridge, "up")
-        within = self.within(number)
         _do(*within, "ip", "link", "set", "lo", "up")
         _do(*within, "ip", "address", "add", f"{self.address(number)}/24", "dev", inner)
         _do(*within, "ip", "link", "set", inner, "up")
-        for before, device in (([], outer), (within, inner)):
-            _do(
-                *before, "tc", "qdisc", "add", "dev", device, "root", "tbf", "rate", f"{link_mb_s * 8:g}mbit",
-                "burst", str(max(16_000, int(link_mb_s * 1e6 * BURST_S))), "latency", LATENCY,
-            )
+        for before, device in self._ends(number):
+            _do(*before, "tc", "qdisc", "add", "dev", device, "root", *_bucket(link_mb_s))
+
+
+def _bucket(link_mb_s: float) -> List[str]:
+    """tc's words for a token bucket of this bandwidth."""
+    burst = max(16_000, int(link_mb_s * 1e6 * BURST_S))
+    return ["tbf", "rate", f"{link_mb_s * 8:g}mbit", "burst", str(burst), "latency", LATENCY]
 
 
 def refuse_impossible() -> None:

@@ -11,9 +11,9 @@ import numpy as np
 from ...agent.client import AgentClient, AgentSilent
 from ...arrivals.catalogue import load_catalogue
 from ...cluster import Cluster, cluster_of
-from ...config import Settings
-from ...errors import AgentRefusal
-from ...records import RunResult
+from ...config import EDGE, Settings
+from ...errors import AgentRefusal, require
+from ...records import UNSPLIT, RunResult
 from ...simulation import Progress, build_loop, run_loop
 from ...threads import limited_threads
 from .backend import TestbedBackend
@@ -21,6 +21,7 @@ from .data import TaskData
 from .hosts_file import HostsFile
 from .journal import Journal
 from .journaled import JournaledBackend
+from .moving import MovingLinks
 
 JOURNAL, RESULTS = "journal.sqlite", "results"
 DEFAULTS: Dict[str, Dict[str, Any]] = {
@@ -44,7 +45,19 @@ class TestbedRun:
 
 
 def settings_on_hosts(settings: Settings, hosts: HostsFile) -> Settings:
-    """The settings for these hosts: their number and their types, and links that nobody simulates."""
+    """The settings for these hosts: their number and their types, and links that nobody simulates.
+
+    Raises
+    ------
+    ConfigurationError
+        They ask for what is only simulated: a cloud, hosts that come and go, whole networks.
+    """
+    for asked, what in (
+        (settings.cluster.location != EDGE, f"cluster.location = {settings.cluster.location!r}"),
+        (settings.churn.stay_intervals > 0, f"churn.stay_intervals = {settings.churn.stay_intervals:g}"),
+        (settings.run.decider == UNSPLIT, f"the decider {UNSPLIT!r}, whose networks are in no artifact as a whole"),
+    ):
+        require(not asked, f"{what} is simulated only; leave it out on real hosts")
     types = hosts.types_file or settings.cluster.hosts_file
     return settings.replace(cluster={"hosts": len(hosts.urls), "mobility": False, "hosts_file": types})
 
@@ -62,13 +75,19 @@ def offered_cluster(settings: Settings, hosts: HostsFile) -> Cluster:
 
 
 def run_on_testbed(
-    settings: Settings, hosts: HostsFile, folder: Path, model: str = "", progress: Optional[Progress] = None
+    settings: Settings,
+    hosts: HostsFile,
+    folder: Path,
+    model: str = "",
+    progress: Optional[Progress] = None,
+    moving: Optional[MovingLinks] = None,
 ) -> TestbedRun:
     """Run `settings` on the agents of `hosts`, in real time.
 
     Parameters
     ----------
     folder : where journal and results are kept; a run that was killed there is gone on with.
+    moving : the hosts' links, where they follow a trace; they get their nominal bandwidth back in the end.
 
     Raises
     ------
@@ -78,13 +97,22 @@ def run_on_testbed(
     with limited_threads(1):
         journaled = put_up_testbed(settings, hosts, folder)
         backend = journaled.inner
+
+        def begin(interval: int) -> None:
+            if moving is not None:
+                backend.link_mb_s = moving.follow(interval)
+
         try:
             backend.greet()
+            begin(0)
             loop = build_loop(settings, cluster=backend.cluster, backend=journaled, accuracy=backend)
-            result = run_loop(loop, model, progress)
+            result = run_loop(loop, model, progress, lambda interval: begin(interval + 1))
         except BaseException:
             backend.abandon()
             raise
+        finally:
+            if moving is not None:
+                moving.settle()
         backend.close()
     return TestbedRun(result, backend.incidents)
 

@@ -1,6 +1,7 @@
 """compare, list, inspect, split, mobility: small but whole."""
 from __future__ import annotations
 
+import importlib.util
 import json
 import subprocess
 import sys
@@ -9,8 +10,8 @@ from typing import Callable, Dict, Tuple
 
 import pytest
 
-from cosco_splitplace.backends.simulated.mobility import read_trace
 from cosco_splitplace.deciders import DECIDERS
+from cosco_splitplace.mobility.trace import read_trace
 from cosco_splitplace.placement import PLACERS
 from cosco_splitplace.rewards.metrics import METRICS
 from cosco_splitplace.splitting.artifacts import load_artifact
@@ -119,7 +120,7 @@ def test_split_writes_an_artifact_that_loads(call: Call, tmp_path: Path) -> None
 
 
 def test_mobility_make(call: Call, tmp_path: Path) -> None:
-    arguments = ("mobility", "make", "--hosts", 4, "--intervals", 6, "--seed", 2)
+    arguments = ("mobility", "make", "--model", "waypoint", "--hosts", 4, "--intervals", 6, "--seed", 2)
     for name in ("a.csv.gz", "b.csv.gz"):
         code, out, err = call(*arguments, "--out", name)
         assert code == 0, err
@@ -128,6 +129,34 @@ def test_mobility_make(call: Call, tmp_path: Path) -> None:
     code, out, err = call("run", "--decider", "semantic", "--placer", "random", "--hosts", 4, "--intervals", 2,
                           "--set", "cluster.mobility_file=a.csv.gz", "--no-report", "--json")  # fmt: skip
     assert code == 0, err
+
+
+@pytest.mark.skipif(importlib.util.find_spec("sumo") is None, reason="the extra 'mobility' is not installed")
+def test_mobility_make_with_sumo_and_show(call: Call, tmp_path: Path) -> None:
+    arguments = ("mobility", "make", "--hosts", 4, "--intervals", 3, "--interval-seconds", 60, "--set", "city.others=3",
+                 "--set", "radio.units=4")  # fmt: skip
+    for name in ("a.csv.gz", "b.csv.gz"):
+        code, out, err = call(*arguments, "--out", name, "--json")
+        assert code == 0, err
+    found = json.loads(out)
+    assert (found["radio"]["units"], found["found"]["moving_hosts"]) == (4, 2) and found["sumo"]
+    first, second = (read_trace(str(tmp_path / name)) for name in ("a.csv.gz", "b.csv.gz"))
+    assert first.bandwidth_share.tolist() == second.bandwidth_share.tolist()
+    assert (tmp_path / "a.map.json.gz").read_bytes() == (tmp_path / "b.map.json.gz").read_bytes()
+    code, out, err = call("mobility", "show", "a.csv.gz", "--out", "a.pdf")
+    assert code == 0 and "moving hosts" in out, err
+    assert (tmp_path / "a.pdf").read_bytes().startswith(b"%PDF")
+    code, out, _ = call("mobility", "parameters", "--json")
+    assert {"city.columns", "radio.units", "host.moving"} <= {one["parameter"] for one in json.loads(out)}
+
+
+def test_images(call: Call) -> None:
+    code, out, err = call("images", "--models", "SplitPlace,MC", "--hosts", 5, "--json")
+    assert code == 0, err
+    first, second = json.loads(out)
+    assert (first["images"], second["images"]) == (27, 3) and first["seconds"] > second["seconds"] > 0
+    code, out, err = call("images", "--models", "MC", "--set", "images.base_mb=10")
+    assert code == 0 and "compressed" in out, err
 
 
 def test_the_module_is_the_command(tmp_path: Path) -> None:
