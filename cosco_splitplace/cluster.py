@@ -8,7 +8,7 @@ from typing import Any, Dict, List, Sequence, Tuple
 
 import numpy as np
 
-from .config import ClusterSettings
+from .config import CLOUD, ClusterSettings
 from .datafiles import data_path, field, read_json
 from .errors import ConfigurationError, DataFileError, unknown_name
 from .records import FloatArray, IntArray
@@ -93,13 +93,32 @@ def _host_types(settings: ClusterSettings) -> Tuple[Path, List[Dict[str, Any]], 
     types: List[Dict[str, Any]] = field(content, "workers", list, path, REMEDY)
     if not types or not all(isinstance(one, dict) for one in types):
         raise DataFileError(f"{path}: 'workers' must list at least one host type; {REMEDY}")
-    return path, types, field(content, "broker", dict, path, REMEDY)
+    broker = field(content, "broker", dict, path, REMEDY)
+    if settings.location == CLOUD:
+        wide_area = {"name": "wide_area", **field(content, "wide_area", dict, path, REMEDY)}
+        types = [_in_the_cloud(one, wide_area, path) for one in types]
+        broker = _far_away(broker, wide_area, path)
+    return path, types, broker
+
+
+def _in_the_cloud(host: Dict[str, Any], wide_area: Dict[str, Any], path: Path) -> Dict[str, Any]:
+    """The same machine with a data centre's memory."""
+    return {**host, "ram_mb": _positive(host, "ram_mb", path) * _positive(wide_area, "ram_factor", path)}
+
+
+def _far_away(broker: Dict[str, Any], wide_area: Dict[str, Any], path: Path) -> Dict[str, Any]:
+    """The broker at the other end of a wide-area link: all that goes between it and the hosts crosses that link."""
+    return {
+        **broker,
+        "link_mb_s": min(_positive(broker, "link_mb_s", path), _positive(wide_area, "link_mb_s", path)),
+        "ping_ms": _positive(broker, "ping_ms", path) + _positive(wide_area, "rtt_ms", path),
+    }
 
 
 def _of_types(
     settings: ClusterSettings, path: Path, types: List[Dict[str, Any]], broker: Dict[str, Any], chosen: IntArray
 ) -> Cluster:
-    """A host for each entry of `chosen`, (n_hosts,), which are indices into `types`, as the settings' factors make it."""
+    """A host for each entry of `chosen`, (n_hosts,), indices into `types`; the settings' factors change it."""
 
     def column(key: str) -> FloatArray:
         values: FloatArray = np.array([_positive(one, key, path) for one in types])[chosen]

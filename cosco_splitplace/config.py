@@ -23,6 +23,8 @@ else:
 
 S = TypeVar("S")
 MOST_TASKS = 1_000_000  # an interval; more would fill any memory
+LOCATIONS = EDGE, CLOUD = "edge", "cloud"
+IMAGE_SIZES = ARTIFACTS, PAPER = "artifacts", "paper"
 
 
 def setting(default: Any, help_text: str) -> Any:
@@ -63,12 +65,50 @@ class ClusterSettings:
     network_factor: float = setting(1.0, "factor on the bandwidth of every link, the broker's too (appendix A.3: 0.5)")
     memory_factor: float = setting(1.0, "factor on every worker's RAM (appendix A.3: 0.5)")
     mobility: bool = setting(True, "let mobile hosts' latency and bandwidth follow the mobility trace")
-    mobility_file: str = setting("", "mobility trace (CSV, .gz allowed); empty: the shipped one")
+    mobility_file: str = setting(
+        "", "mobility trace: waypoint or sumo (shipped), or a CSV file (.gz allowed); empty: waypoint"
+    )
+    location: str = setting(
+        EDGE, "edge: the hosts are in the broker's network; cloud: behind the hosts file's wide-area link, with a "
+        "data centre's memory (A.5)"
+    )
 
     def __post_init__(self) -> None:
         require(self.hosts >= 1, f"cluster.hosts is {self.hosts}; give at least 1 host")
         for name in ("compute_factor", "network_factor", "memory_factor"):
             require(getattr(self, name) > 0, f"cluster.{name} is {getattr(self, name)}; give a positive factor")
+        require(
+            self.location in LOCATIONS, f"cluster.location is {self.location!r}; give one of: {', '.join(LOCATIONS)}"
+        )
+
+
+@dataclass(frozen=True)
+class ChurnSettings:
+    """Hosts that come and go, at the beginnings of intervals (ours; simulated runs only; made-up numbers)."""
+
+    stay_intervals: float = setting(0.0, "mean number of intervals that a host stays (geometric); 0: none ever leaves")
+    away_intervals: float = setting(3.0, "mean number of intervals that a host is away (geometric)")
+    most_away: float = setting(0.5, "largest share of the hosts that is away at once")
+
+    def __post_init__(self) -> None:
+        require(
+            self.stay_intervals == 0 or self.stay_intervals >= 1,
+            f"churn.stay_intervals is {self.stay_intervals}; give at least 1, or 0 for hosts that never leave",
+        )
+        require(self.away_intervals >= 1, f"churn.away_intervals is {self.away_intervals}; give at least 1")
+        require(0 <= self.most_away < 1, f"churn.most_away is {self.most_away}; give a share in [0, 1)")
+
+
+@dataclass(frozen=True)
+class ImageSettings:
+    """The container images that every host gets before a run (section 3: a one-time event)."""
+
+    sizes: str = setting(ARTIFACTS, "what a fragment's image measures: artifacts (its files), or paper (section 6.2)")
+    base_mb: float = setting(0.0, "MB of a runtime that every host fetches once on top; 0: it is there")
+
+    def __post_init__(self) -> None:
+        require(self.sizes in IMAGE_SIZES, f"images.sizes is {self.sizes!r}; give one of: {', '.join(IMAGE_SIZES)}")
+        require(self.base_mb >= 0, f"images.base_mb is {self.base_mb}; give 0 or more")
 
 
 @dataclass(frozen=True)
@@ -352,6 +392,8 @@ class Settings:
 
     run: RunSettings = field(default_factory=RunSettings)
     cluster: ClusterSettings = field(default_factory=ClusterSettings)
+    churn: ChurnSettings = field(default_factory=ChurnSettings)
+    images: ImageSettings = field(default_factory=ImageSettings)
     arrivals: ArrivalSettings = field(default_factory=ArrivalSettings)
     fragments: FragmentSettings = field(default_factory=FragmentSettings)
     engine: EngineSettings = field(default_factory=EngineSettings)

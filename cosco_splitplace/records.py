@@ -20,6 +20,7 @@ LAYER = "layer"
 SEMANTIC = "semantic"
 COMPRESSED = "compressed"  # the pruned network in one container: no split, but one of the choices
 SPLITS = (LAYER, SEMANTIC, COMPRESSED)
+UNSPLIT = "unsplit"  # the whole network in one container, as clouds run it (A.5): the layer split's fragments, joined
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]

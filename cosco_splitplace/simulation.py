@@ -22,7 +22,7 @@ from .invariants import check_result
 from .loop import Loop
 from .pipeline.inference import AccuracyOf, SampledAccuracy
 from .placement import PLACERS, Placer, PlacerSetup
-from .records import RunResult
+from .records import UNSPLIT, RunResult
 from .threads import limited_threads
 
 logger = logging.getLogger(__name__)
@@ -188,7 +188,8 @@ def refuse_unplaceable(settings: Settings, cluster: Cluster, applications: Mappi
     """
     room = float(cluster.ram_mb.max()) * settings.engine.ram_overcommit
     for application in applications.values():
-        for split in application.splits.values():
+        chosen = [application.split(UNSPLIT)] if settings.run.decider == UNSPLIT else []
+        for split in [*application.splits.values(), *chosen]:
             for index, profile in enumerate(split.fragments):
                 need = fragment_ram_mb(profile, split, settings.arrivals.batch_max, settings.fragments)
                 require(

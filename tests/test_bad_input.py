@@ -28,7 +28,7 @@ def refused(call: Call, tmp_path: Path, arguments: Tuple[Any, ...], *parts: str)
     return message
 
 
-DECIDERS = "known: compressed, deadline, deadline-training, gillis, layer, mab, mab-training, random, semantic"
+DECIDERS = "known: compressed, deadline, deadline-training, gillis, layer, mab, mab-training, random, semantic, unsplit"
 PLACERS = "known: daso, daso-priced, daso-set, first-fit, gobi, least-loaded, random"
 MODELS = "SplitPlace"
 LIGHT = ("--placer", "random", "--decider", "layer")
@@ -48,7 +48,7 @@ NAMES: List[Tuple[Tuple[Any, ...], Tuple[str, ...]]] = [
     (("run", *LIGHT, "--set", "arrivals.applications=['Mnist']"), ("unknown application 'Mnist'",
                                                                    "known: CIFAR100, FashionMNIST, MNIST")),
     (("run", *LIGHT, "--set", "cluster.host=3"), ("unknown key 'host'", "known: hosts, hosts_file")),
-    (("run", *LIGHT, "--set", "machine.hosts=3"), ("unknown table 'machine'", "known: arrivals, bandit, cluster")),
+    (("run", *LIGHT, "--set", "machine.hosts=3"), ("unknown table 'machine'", "known: arrivals, bandit, churn, cluster")),
     (("run", *LIGHT, "--set", "hosts=3"), ("--set 'hosts=3' is not of the form TABLE.KEY=VALUE",)),
     (("run", *LIGHT, "--set", "cluster.hosts"), ("is not of the form TABLE.KEY=VALUE",)),
     (("run", *LIGHT, "--set", "cluster.hosts=many"), ("hosts is 'many'", "type int")),

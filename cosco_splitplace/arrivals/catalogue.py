@@ -1,12 +1,13 @@
 """The catalogue of applications: what each split of each application costs and delivers, as it was measured."""
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Dict, Mapping, Sequence, Tuple
 
 from ..datafiles import data_path, field, read_json
 from ..errors import DataFileError, unknown_name
+from ..records import LAYER, UNSPLIT
 
 REMEDY = "cosco-splitplace train applications"
 CHAIN = "chain"
@@ -15,24 +16,42 @@ BRANCHES = "branches"
 
 @dataclass(frozen=True)
 class FragmentProfile:
-    """Measured cost of one fragment: multiply-adds and bytes an image, RAM as base + images * slope."""
+    """Measured cost of one fragment: multiply-adds and bytes an image, RAM as base + images * slope, its file's bytes."""
 
     multiply_adds: int
     input_bytes: int
     output_bytes: int
     ram_base_mb: float
     ram_per_image_kb: float
+    weights_bytes: int
 
 
 @dataclass(frozen=True)
 class SplitProfile:
-    """One way to split an application: ``structure`` is "chain" (in sequence) or "branches" (in parallel)."""
+    """One way to split an application: ``structure`` is "chain" (in sequence) or "branches" (in parallel).
+
+    ``joined`` is the number of layer fragments that are one here.
+    """
 
     name: str
     structure: str
     artifact: Path
     accuracy: float
     fragments: Tuple[FragmentProfile, ...]
+    joined: int = 1
+
+    def whole(self) -> "SplitProfile":
+        """The same network in one container: it does the same work, and keeps no activations between its layers."""
+        parts = self.fragments
+        one = FragmentProfile(
+            multiply_adds=sum(part.multiply_adds for part in parts),
+            input_bytes=parts[0].input_bytes,
+            output_bytes=parts[-1].output_bytes,
+            ram_base_mb=max(part.ram_base_mb for part in parts),
+            ram_per_image_kb=max(part.ram_per_image_kb for part in parts),
+            weights_bytes=sum(part.weights_bytes for part in parts),
+        )
+        return replace(self, name=UNSPLIT, fragments=(one,), joined=len(parts))
 
 
 @dataclass(frozen=True)
@@ -45,7 +64,9 @@ class Application:
     splits: Mapping[str, SplitProfile]
 
     def split(self, name: str) -> SplitProfile:
-        """The split called `name`; an unknown one lists what the application has."""
+        """The split called `name`, or the layer split's network whole; an unknown one lists what the application has."""
+        if name == UNSPLIT and LAYER in self.splits:
+            return self.splits[LAYER].whole()
         if name not in self.splits:
             raise unknown_name(f"split of {self.name}", name, self.splits)
         return self.splits[name]
@@ -104,6 +125,7 @@ def _fragment(table: Dict[str, Any], path: Path) -> FragmentProfile:
         output_bytes=field(table, "output_bytes", int, path, REMEDY),
         ram_base_mb=field(table, "ram_base_mb", float, path, REMEDY),
         ram_per_image_kb=field(table, "ram_per_image_kb", float, path, REMEDY),
+        weights_bytes=field(table, "weights_bytes", int, path, REMEDY),
     )
     negative = {name: value for name, value in vars(profile).items() if value < 0}
     if negative:

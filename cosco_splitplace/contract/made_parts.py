@@ -83,7 +83,9 @@ def made_application(name: str = "A", scale: float = 7.0) -> Application:
     """
 
     def profile(multiply_adds: int, received: int, put_out: int) -> FragmentProfile:
-        return FragmentProfile(multiply_adds, received, put_out, ram_base_mb=200.0, ram_per_image_kb=50.0)
+        return FragmentProfile(
+            multiply_adds, received, put_out, ram_base_mb=200.0, ram_per_image_kb=50.0, weights_bytes=20_000
+        )
 
     chain = (profile(1000, 10_000, 20_000), profile(2000, 20_000, 4_000), profile(500, 4_000, 1_000))
     branches = (profile(300, 10_000, 500), profile(400, 10_000, 500))

@@ -57,7 +57,7 @@ class TestDecider:
         decisions = build(name).decide(made, 0)
         assert len(decisions) == 50
         for task, decision in zip(made, decisions):
-            assert decision.split in APPLICATIONS[task.application].splits
+            assert APPLICATIONS[task.application].split(decision.split).name == decision.split
             assert decision.reason
 
     def test_no_task_no_decision(self, name: str) -> None:

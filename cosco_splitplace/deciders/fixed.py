@@ -3,7 +3,7 @@ from __future__ import annotations
 
 from typing import List, Sequence
 
-from ..records import COMPRESSED, LAYER, SEMANTIC, Decision, Task
+from ..records import COMPRESSED, LAYER, SEMANTIC, UNSPLIT, Decision, Task
 from .port import Decider, DeciderSetup
 
 
@@ -36,6 +36,12 @@ class CompressedDecider(FixedDecider):
     """The pruned network in one container for every task (the paper's MC baseline)."""
 
     split = COMPRESSED
+
+
+class UnsplitDecider(FixedDecider):
+    """The whole network in one container for every task, as the paper's cloud runs it (A.5)."""
+
+    split = UNSPLIT
 
 
 class RandomDecider(Decider):

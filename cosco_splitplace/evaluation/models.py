@@ -26,7 +26,7 @@ class NamedModel:
 
 # what the paper's short names stand for (section 6.5)
 DECIDER_INITIALS = {
-    "semantic": "S", "layer": "L", "mab": "M", "random": "R", "compressed": "MC", "gillis": "Gillis",
+    "semantic": "S", "layer": "L", "mab": "M", "random": "R", "compressed": "MC", "gillis": "Gillis", "unsplit": "U",
 }  # fmt: skip
 PLACER_INITIALS = {"gobi": "G", "daso": "D"}
 
@@ -106,6 +106,7 @@ for _model in (
     NamedModel("L+G", "layer", "gobi", "every task split by layers (Layer+GOBI)", True),
     NamedModel("MC", "compressed", "gobi", "every task on the pruned network (model compression)", True),
     NamedModel("Gillis", "gillis", "gobi", "layer split or pruned network, by reinforcement learning (Gillis)", True),
+    NamedModel("Unsplit", "unsplit", "least-loaded", "every task's network whole, on the idlest host", True),
     NamedModel(
         "R+D", "random", "daso", "split drawn at random, decision-aware placement (Random+DASO)", True
     ),

@@ -5,7 +5,7 @@ from typing import Tuple
 
 from ..arrivals.catalogue import CHAIN, FragmentProfile, SplitProfile
 from ..config import FragmentSettings
-from ..records import COMPRESSED, LAYER, SEMANTIC, Fragment, Task
+from ..records import COMPRESSED, LAYER, SEMANTIC, UNSPLIT, Fragment, Task
 
 BYTES_PER_MB = 1e6
 KB_PER_MB = 1e3
@@ -51,13 +51,13 @@ def fragment_ram_mb(
 ) -> float:
     """Peak RAM: the measured base, the activations of a micro-batch, and (``resident_batch``) all input and output.
 
-    A layer fragment takes on top what the settings say.
+    A layer fragment takes on top what the settings say, and a whole network as much as all of its fragments.
     """
     micro_batch = min(batch_images, settings.micro_batch_images)
     ram = profile.ram_base_mb + micro_batch * profile.ram_per_image_kb / KB_PER_MB
     if settings.resident_batch:
         ram += (profile.input_bytes + profile.output_bytes) * batch_images / BYTES_PER_MB
-    if split.name == LAYER:
+    if split.name in (LAYER, UNSPLIT):
         whole = sum(one.multiply_adds for one in split.fragments) / 1e6
-        ram += settings.layer_ram_extra_mb + settings.layer_ram_mb_per_mmac * whole
+        ram += split.joined * (settings.layer_ram_extra_mb + settings.layer_ram_mb_per_mmac * whole)
     return ram

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Dict
 
@@ -133,3 +134,27 @@ def test_a_bad_file_is_refused(tmp_path: Path, content: Any, message: str) -> No
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(DataFileError, match=r"none\.json is missing"):
         load_cluster(ClusterSettings(hosts_file=str(tmp_path / "none.json")))
+
+
+def test_a_cloud_is_behind_a_wide_area_link() -> None:
+    edge, cloud = (load_cluster(ClusterSettings(location=one)) for one in ("edge", "cloud"))
+    assert cloud.broker_ping_s - edge.broker_ping_s == pytest.approx(0.078)
+    assert cloud.broker_link_mb_s == pytest.approx(edge.broker_link_mb_s / 15, rel=2e-3)
+    assert cloud.ram_mb.tolist() == (8 * edge.ram_mb).tolist()
+    for column in ("mips", "link_mb_s", "ping_s"):  # the same machines, in a network of their own
+        assert getattr(cloud, column).tolist() == getattr(edge, column).tolist()
+
+
+def test_a_wide_area_link_widens_nothing(tmp_path: Path) -> None:
+    wide = {"rtt_ms": 50, "link_mb_s": 1000, "ram_factor": 1}
+    settings = replace(written(tmp_path, {**CONTENT, "wide_area": wide}), location="cloud")
+    assert load_cluster(settings).broker_link_mb_s == 40
+    assert load_cluster(settings).broker_ping_s == pytest.approx(0.051)
+
+
+@pytest.mark.parametrize("wide", [None, {}, {"rtt_ms": 0, "link_mb_s": 1, "ram_factor": 1}, {"rtt_ms": 9}])
+def test_a_cloud_without_a_wide_area_link_is_refused(tmp_path: Path, wide: Any) -> None:
+    settings = written(tmp_path, CONTENT if wide is None else {**CONTENT, "wide_area": wide})
+    assert load_cluster(settings).n_hosts == 4
+    with pytest.raises(SplitPlaceError, match=r"hosts\.json.*(wide_area|rtt_ms|link_mb_s|ram_factor)"):
+        load_cluster(replace(settings, location="cloud"))

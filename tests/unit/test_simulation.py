@@ -188,6 +188,15 @@ def test_a_fragment_that_fits_on_no_host_is_refused_before_anything_runs() -> No
         build_loop(SETTINGS.replace(arrivals={"batch_max": 10_000_000}))
 
 
+def test_a_whole_network_must_fit_only_where_it_is_asked_for() -> None:
+    settings = SETTINGS.replace(fragments={"layer_ram_extra_mb": 2500.0})
+    build_loop(settings)
+    unsplit = settings.replace(run={"decider": "unsplit"})
+    with pytest.raises(ConfigurationError, match=r"fragment 0 of MNIST's unsplit split needs \d+ MB .* no host"):
+        build_loop(unsplit)
+    build_loop(unsplit.replace(cluster={"location": "cloud"}))
+
+
 def test_progress_is_told_every_interval() -> None:
     told: List[Any] = []
     simulate(SETTINGS, progress=lambda done, total: told.append((done, total)))

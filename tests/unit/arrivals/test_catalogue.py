@@ -12,6 +12,7 @@ from cosco_splitplace.errors import DataFileError, UnknownNameError
 
 PROFILE = {
     "multiply_adds": 1000, "input_bytes": 784, "output_bytes": 40, "ram_base_mb": 200.0, "ram_per_image_kb": 50,
+    "weights_bytes": 9000,
 }  # fmt: skip
 
 
@@ -52,6 +53,18 @@ def test_the_shipped_catalogue_is_the_issues() -> None:
         for split in (layer, semantic):
             assert (split.artifact / "manifest.json").is_file()
     assert list(load_catalogue("", ["CIFAR100", "MNIST"])) == ["CIFAR100", "MNIST"]
+
+
+def test_the_whole_network_does_the_work_of_its_layers() -> None:
+    for application in load_catalogue().values():
+        layer, whole = application.split("layer"), application.split("unsplit")
+        assert (whole.name, whole.structure, whole.joined) == ("unsplit", CHAIN, 4)
+        assert (whole.artifact, whole.accuracy) == (layer.artifact, layer.accuracy)
+        (one,) = whole.fragments
+        assert one.multiply_adds == sum(part.multiply_adds for part in layer.fragments)
+        assert one.weights_bytes == sum((whole.artifact / f"fragment-{i}.safetensors").stat().st_size for i in range(4))
+        assert (one.input_bytes, one.output_bytes) == (layer.fragments[0].input_bytes, layer.fragments[3].output_bytes)
+        assert "unsplit" not in application.splits
 
 
 def test_unknown_names_list_the_known() -> None:

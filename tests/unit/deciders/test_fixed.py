@@ -23,7 +23,7 @@ def setup(**splits: object) -> DeciderSetup:
     return DeciderSetup(Settings(), {"A": made}, CLUSTER, np.random.default_rng(0))
 
 
-@pytest.mark.parametrize("name", ["layer", "semantic", "compressed"])
+@pytest.mark.parametrize("name", ["layer", "semantic", "compressed", "unsplit"])
 def test_always_the_same(name: str) -> None:
     assert {one.split for one in DECIDERS.get(name)(setup()).decide(TASKS, 0)} == {name}
 

@@ -45,3 +45,14 @@ def test_a_batch_below_a_micro_batch_needs_less() -> None:
     task = made_task(batch_images=10)
     first = make_fragments(task, made_application().split("layer"), FragmentSettings(), 0)[0]
     assert first.ram_mb == pytest.approx(200 + 0.5 + 0.3)
+
+
+def test_a_whole_network_takes_what_its_layer_fragments_take_together() -> None:
+    plain, larger = FragmentSettings(), FragmentSettings(layer_ram_extra_mb=100.0, layer_ram_mb_per_mmac=1e5)
+    split = made_application().split("unsplit")
+    (before,), (one,) = (make_fragments(TASK, split, each, 0) for each in (plain, larger))
+    assert (one.split, one.depends_on, one.is_last) == ("unsplit", (), True)
+    assert (one.input_mb, one.output_mb) == pytest.approx((20, 2))
+    assert one.work_mi == pytest.approx(3500 * plain.instructions_per_multiply_add * 2000 / 1e6)
+    assert before.ram_mb == pytest.approx(200 + 12.8 + 22)
+    assert one.ram_mb - before.ram_mb == pytest.approx(3 * (100 + 350))  # three layer fragments of 3500 multiply-adds

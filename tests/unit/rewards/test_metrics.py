@@ -54,7 +54,8 @@ def measured(**changes: Any) -> Dict[str, float]:
     ]  # fmt: skip
     values: Dict[str, Any] = dict(
         outcomes=outcomes, decisions=["layer", "semantic", "layer"], host_utilisation=np.array([0.2, 0.6]),
-        ram_utilisation=0.35, energy_wh=4500.0, cost_usd=12.0, interval_s=300.0, scheduling_s=0.25, migrations=4, fallbacks=3,
+        ram_utilisation=0.35, energy_wh=4500.0, cost_usd=12.0, interval_s=300.0, scheduling_s=0.25, migrations=4,
+        fallbacks=3,
     )
     values.update(changes)
     drained = drained_metrics(values["outcomes"], len(values["decisions"]), values["interval_s"])
