@@ -30,6 +30,7 @@ setup(
         "numpy>=1.22",
         "pandas>=1.5",
         "psutil>=5.9",
+        "pyarrow>=12.0",
         "requests>=2.25",
         "rich>=12.0",
         "safetensors>=0.3",
@@ -40,7 +41,7 @@ setup(
         "zstandard>=0.18",
     ],
     extras_require={
-        "test": ["hypothesis>=6.0", "mypy>=1.5", "pandas-stubs", "pytest>=7.0", "ruff>=0.1", "schemathesis>=4.0",
+        "test": ["duckdb>=0.9", "hypothesis>=6.0", "mypy>=1.5", "pandas-stubs", "pytest>=7.0", "ruff>=0.1", "schemathesis>=4.0",
                  "types-requests"],
         "dev": ["py-spy"],
     },

@@ -6,7 +6,7 @@ A difference whose bootstrap 95 % interval holds 0 is called no difference.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import List, Optional, Sequence
+from typing import Dict, List, Sequence
 
 import pandas as pd
 
@@ -19,16 +19,21 @@ from .experiment import Claim, Data, Finding
 
 HOLDS, FAILS, NO_DIFFERENCE, IN_PART = "holds", "does not hold", "no difference", "holds in part"
 TOO_FEW, NOT_MEASURED = "too few seeds to say", "not measured"
+TOLD_IN_FULL = 3
 UNCHANGED_WITHIN = {"fraction": 0.01}  # a shift of one percentage point is no change (our own choice)
 
 
 @dataclass(frozen=True)
 class Check:
-    """A difference, what it was expected to be (1: larger, -1: smaller, 0: the same), and what it is in words."""
+    """A difference, what it was expected to be (1: larger, -1: smaller, 0: the same), and what it is in words.
+
+    ``short`` is for claims that are made of many.
+    """
 
     difference: Difference
     expected: int
     words: str
+    short: str
     tolerance: float = 0.0
 
     @property
@@ -62,7 +67,17 @@ def verdict_of(checks: Sequence[Check]) -> str:
 
 def judged(claim: str, checks: Sequence[Check]) -> Finding:
     """The finding of a claim that is made of several differences."""
-    return Finding(claim, "; ".join(one.words for one in checks) or "nothing was measured", verdict_of(checks))
+    return Finding(claim, _told(checks) or "nothing was measured", verdict_of(checks))
+
+
+def _told(checks: Sequence[Check]) -> str:
+    """A few differences one by one in full; many in groups of one outcome."""
+    if len(checks) <= TOLD_IN_FULL:
+        return "; ".join(one.words for one in checks)
+    groups: Dict[str, List[str]] = {}
+    for one in checks:
+        groups.setdefault(one.outcome, []).append(one.short)
+    return "; ".join(f"{outcome}: {', '.join(texts)}" for outcome, texts in groups.items())
 
 
 def compared(
@@ -71,13 +86,14 @@ def compared(
     """Two quantities of one metric, each with one value a seed."""
     found = paired_difference(own, other)
     tolerance = UNCHANGED_WITHIN.get(metric_named(metric).unit, 0.0) if expected == 0 else 0.0
+    short = f"{own_name} less {other_name} {_signed(metric, found.mean)}"
     if not found.n:
-        return Check(found, expected, f"{own_name} and {other_name}: no seed has both")
+        return Check(found, expected, f"{own_name} and {other_name}: no seed has both", own_name)
     words = (
         f"{own_name} {format_value(metric, float(own.mean()))}, {other_name} "
         f"{format_value(metric, float(other.mean()))}{_space(unit(metric))} ({difference_words(metric, found)})"
     )
-    return Check(found, expected, words, tolerance)
+    return Check(found, expected, words, short, tolerance)
 
 
 def difference_words(metric: str, found: Difference) -> str:
@@ -217,9 +233,3 @@ def ordered_applications(
         ])  # fmt: skip
 
     return judge
-
-
-def share_of(seconds: str, data: Data, model: str, variant: str) -> "Optional[pd.Series[float]]":
-    """A part of the response by seed, as a share of it."""
-    whole = data.values("response_s", model, variant)
-    return data.values(seconds, model, variant) / whole if len(whole) else None

@@ -62,9 +62,12 @@ class Experiment:
     metrics : what its tables show.
     draw : its figure; None for a table.
     caption : what the figure shows and how to read it.
-    claims : what the paper says of it (or we expect), each judged by the data.
+    claims : what the paper says of it, each judged by the data.
+    expected : the same of what we expect ourselves.
     how : how it is done here, where that needs a word.
+    why : why what the paper claims may not hold here; told where something does not.
     by_application : whether its tables tell the applications apart.
+    curves : whether its data hold what happened interval by interval.
     """
 
     name: str
@@ -72,12 +75,15 @@ class Experiment:
     source: str
     models: Sequence[str]
     metrics: Sequence[str]
-    claims: Sequence["Claim"]
+    claims: Sequence["Claim"] = ()
+    expected: Sequence["Claim"] = ()
     variants: Sequence[Variant] = (NORMAL,)
     draw: "Draw | None" = None
     caption: str = ""
     how: str = ""
+    why: str = ""
     by_application: bool = False
+    curves: bool = False
 
     def plan(self, seeds: Sequence[int], base: Settings) -> "List[Planned]":
         """Every run that the experiment needs."""
@@ -145,10 +151,10 @@ class Data:
         return [one for one in dict.fromkeys(self.frame["application"]) if one != ALL]
 
     def part(self, application: str = ALL, **columns: Any) -> pd.DataFrame:
-        """The rows of an application, and of whatever else is named: ``part(model="L+G", variant="normal")``."""
+        """The rows of an application, and of what else is named: ``part(model="L+G")``, ``part(seed=[0, 1])``."""
         chosen = self.frame[self.frame["application"] == application]
         for name, value in columns.items():
-            chosen = chosen[chosen[name] == value]
+            chosen = chosen[chosen[name].isin(value) if isinstance(value, list) else chosen[name] == value]
         return chosen
 
     def values(self, metric: str, model: str, variant: str = "", application: str = ALL) -> "pd.Series[float]":
