@@ -41,8 +41,8 @@ setup(
         "zstandard>=0.18",
     ],
     extras_require={
-        "test": ["duckdb>=0.9", "hypothesis>=6.0", "mypy>=1.5", "pandas-stubs", "pytest>=7.0", "ruff>=0.1", "schemathesis>=4.0",
-                 "types-requests"],
+        "test": ["duckdb>=0.9", "hypothesis>=6.0", "mypy>=1.5", "pandas-stubs", "pytest>=7.0", "ruff>=0.1",
+                 "schemathesis>=4.0", "types-requests"],
         "dev": ["py-spy"],
     },
     entry_points={"console_scripts": ["cosco-splitplace = cosco_splitplace.cli:main"]},

@@ -48,7 +48,7 @@ NAMES: List[Tuple[Tuple[Any, ...], Tuple[str, ...]]] = [
     (("run", *LIGHT, "--set", "arrivals.applications=['Mnist']"), ("unknown application 'Mnist'",
                                                                    "known: CIFAR100, FashionMNIST, MNIST")),
     (("run", *LIGHT, "--set", "cluster.host=3"), ("unknown key 'host'", "known: compute_factor, hosts, hosts_file")),
-    (("run", *LIGHT, "--set", "machine.hosts=3"), ("unknown table 'machine'", "known: arrivals, bandit, churn, cluster")),
+    (("run", *LIGHT, "--set", "machine.hosts=3"), ("unknown table 'machine'", "known: arrivals, bandit, churn")),
     (("run", *LIGHT, "--set", "hosts=3"), ("--set 'hosts=3' is not of the form TABLE.KEY=VALUE",)),
     (("run", *LIGHT, "--set", "cluster.hosts"), ("is not of the form TABLE.KEY=VALUE",)),
     (("run", *LIGHT, "--set", "cluster.hosts=many"), ("hosts is 'many'", "type int")),

@@ -20,11 +20,12 @@ from . import style
 
 # parts of the response (the scheduler's time is on its own: it does not wait for it), with their colours
 PARTS: Sequence[Tuple[str, str, str]] = (
-    ("wait_s", "waiting", style.GREY),
+    ("wait_intervals", "waiting", style.GREY),
     ("transfer_s", "data transfer", style.SKY),
     ("compute_s", "execution", style.GREEN),
     ("migration_s", "migration", style.VERMILLION),
 )
+LINES = ("-", "--", ":", "-.")
 _PAPER = ("SplitPlace", "M+G", "S+G", "L+G", "R+D", "MC", "Gillis", "S+D")
 _FIXED = ("SplitPlace", "M+G", "S+G", "L+G", "R+D", "MC", "Gillis", "SplitPlace+")
 
@@ -217,7 +218,8 @@ def plot_parts(data: Data, models: Sequence[str] = ()) -> Figure:
 
 
 def _minutes(data: Data, name: str, model: str, variant: str) -> float:
-    factor = 300.0 if name == "wait_intervals" else 1.0
+    interval_s = data.measured[0][1].run.settings.run.interval_s
+    factor = interval_s if name == "wait_intervals" else 1.0
     return factor * data.mean(name, model, variant) / 60
 
 
@@ -235,7 +237,7 @@ def plot_curves(data: Data, panels: Sequence[Tuple[str, str, Mapping[str, str]]]
         for index, (name, text) in enumerate(names.items()):
             curves = np.array([measures.curves[name] for _, measures in data.measured])
             colour = style.CYCLE[index % len(style.CYCLE)]
-            axes.plot(curves.mean(axis=0), color=colour, linestyle=("-", "--", ":")[index % 3], label=text)
+            axes.plot(curves.mean(axis=0), color=colour, linestyle=LINES[index % len(LINES)], label=text)
             axes.fill_between(
                 range(curves.shape[1]), curves.min(axis=0), curves.max(axis=0), color=colour, alpha=0.15, linewidth=0
             )
@@ -259,16 +261,15 @@ def plot_over_time(data: Data, window: int = 10) -> Figure:
             if not runs:
                 continue
             colour, _ = model_style(model, data.models)
-            arrived = np.array([one.curves["arrived"] for one in runs]).mean(axis=0)
+            arrived = np.array([one.curves["arrived"] for one in runs])
             if index == 0:
                 grid[0, column].plot(_smooth(arrived, window), color=style.BLACK)
             for row, name in ((1, "reward"), (2, "response")):
                 values = np.array([one.curves[name] for one in runs])
                 factor = 100.0 if name == "reward" else 1.0
                 grid[row, column].plot(
-                    factor * _smooth(np.nanmean(values, axis=0), window), color=colour, label=model,
-                    linestyle=("-", "--", ":", "-.")[index % 4],
-                )  # fmt: skip
+                    factor * _smooth(values, window), color=colour, label=model, linestyle=LINES[index % len(LINES)]
+                )
         grid[0, column].set_title(world)
         grid[2, column].set_xlabel("interval of arrival")
         style.whole_numbers(grid[2, column])
@@ -279,8 +280,9 @@ def plot_over_time(data: Data, window: int = 10) -> Figure:
 
 
 def _smooth(values: FloatArray, window: int) -> FloatArray:
+    """The moving mean of all seeds, (n_intervals,), of `values`, (n_seeds, n_intervals), NaN where nothing was."""
     present = np.isfinite(values)
-    return style.moving_mean(np.where(present, values, 0.0), present.astype(float), window)
+    return style.moving_mean(np.where(present, values, 0.0).sum(axis=0), present.sum(axis=0).astype(float), window)
 
 
 def plot_deviation(data: Data, spreads: Callable[[Data, str], Mapping[str, FloatArray]]) -> Figure:
