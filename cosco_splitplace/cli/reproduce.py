@@ -101,7 +101,7 @@ def _show(found: Reproduction, written: Sequence[Written], out: Path, docs: Opti
         return
     table = Table(title="what was claimed, and whether it holds here", title_justify="left")
     for column in ("Experiment", "Claim", "Verdict"):
-        table.add_column(column, overflow="fold")
+        table.add_column(column, overflow="fold", no_wrap=column != "Claim")
     for experiment in written:
         document = experiment.document
         findings = document.findings

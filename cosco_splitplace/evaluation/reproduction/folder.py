@@ -45,7 +45,7 @@ def _made_with() -> Dict[str, Any]:
 
 
 class ReproductionFolder:
-    """What was measured, in a folder that is new or was made by this version with the same data.
+    """What was measured, in a folder that was made by this version with the same data, or is made with the first run.
 
     Raises
     ------
@@ -64,9 +64,6 @@ class ReproductionFolder:
                 raise ResultExistsError(_of_another_version(self.path, found))
         elif self.path.exists() and (not self.path.is_dir() or any(self.path.iterdir())):
             raise ResultExistsError(f"{self.path} exists and holds no reproduced experiments; give another --out")
-        else:
-            (self.path / "runs").mkdir(parents=True, exist_ok=True)
-            write_json(about, _made_with())
 
     def _file(self, run: Run) -> Path:
         return self.path / "runs" / f"{run.content[:32]}.json"
@@ -87,13 +84,20 @@ class ReproductionFolder:
             raise DataFileError(f"{path} is of another run; remove it and repeat the command")
         return found
 
+    def _begin(self) -> None:
+        (self.path / "runs").mkdir(parents=True, exist_ok=True)
+        if not (self.path / ABOUT_FILE).is_file():
+            write_json(self.path / ABOUT_FILE, _made_with())
+
     def keep(self, run: Run, measures: RunMeasures) -> RunMeasures:
         """Write what was measured, under its name in one step; returns it."""
+        self._begin()
         write_measures(measures, self._file(run))
         return measures
 
     def write_table(self) -> Path:
         """Write ``results.parquet`` from all runs that are kept; the same runs give the same bytes."""
+        self._begin()
         runs = [read_measures(path) for path in sorted((self.path / "runs").glob("*.json"))]
         write_table([row for one in runs for row in table_rows(one)], self.path / TABLE_FILE)
         return self.path / TABLE_FILE

@@ -17,7 +17,8 @@ Values = Mapping[Tuple[str, str], Mapping[str, Sequence[float]]]  # (model, vari
 
 def drawn_measures(one: Run) -> RunMeasures:
     """Stands in for ``measured_run``: a drawn run of a few intervals; importable by worker processes."""
-    few = one.settings.replace(run={"intervals": 24, "drain_intervals": 0}, cluster={"hosts": 4}, arrivals={"rate": 3.0})
+    run = {"intervals": 24, "drain_intervals": 0}
+    few = one.settings.replace(run=run, cluster={"hosts": 4}, arrivals={"rate": 3.0})
     return measures_of(made_results.made_result(few, one.model), one)
 
 

@@ -28,7 +28,8 @@ BASE = load_regime().settings()
 
 
 def done(
-    names: Sequence[str], out: Path, jobs: int = 1, seeds: Sequence[int] = SEEDS, work: Any = made_measures.drawn_measures
+    names: Sequence[str], out: Path, jobs: int = 1, seeds: Sequence[int] = SEEDS,
+    work: Any = made_measures.drawn_measures,
 ) -> Reproduction:
     folder = ReproductionFolder(out)
     found = reproduce(chosen_experiments(names), seeds, BASE, folder, jobs, work=work)
@@ -109,8 +110,8 @@ def test_the_table_is_read_by_pandas_and_duckdb(finished: Path) -> None:
     assert len(frame) == 4 * 34  # 30 runs of table4 and 4 of fig2, each of all tasks and of three applications
     assert "scheduling_s" not in frame.columns and set(frame["cluster.hosts"]) == {10, 50}
     query = (
-        f"select model, avg(reward) from '{finished / TABLE_FILE}' where application = 'all' and \"cluster.hosts\" = 50 "
-        "group by model order by model"
+        f"select model, avg(reward) from '{finished / TABLE_FILE}' where application = 'all' "
+        'and "cluster.hosts" = 50 group by model order by model'
     )
     found = dict(duckdb.sql(query).fetchall())
     chosen = frame[(frame["application"] == "all") & (frame["cluster.hosts"] == 50)]
@@ -185,7 +186,7 @@ def test_a_folder_of_another_version_is_refused_and_left(tmp_path: Path, change:
     about.write_text(json.dumps({**json.loads(about.read_text()), **change}))
     before = contents(tmp_path / "out")
     for use in (lambda: done(("fig2",), tmp_path / "out"), lambda: write_page(tmp_path / "out")):
-        with pytest.raises(ResultExistsError, match="would not be comparable.*give another --out"):
+        with pytest.raises(ResultExistsError, match=r"would not be comparable.*give another --out"):
             use()
     assert contents(tmp_path / "out") == before
 
@@ -234,7 +235,7 @@ def test_pages_of_folders_that_hold_none(tmp_path: Path) -> None:
     (tmp_path / "report.html").write_text("")
     with pytest.raises(DataFileError, match=r"its page is .*report\.html"):
         write_page(tmp_path)
-    ReproductionFolder(tmp_path / "new")
+    ReproductionFolder(tmp_path / "new").write_table()
     with pytest.raises(DataFileError, match="holds no finished experiment"):
         write_page(tmp_path / "new")
 
