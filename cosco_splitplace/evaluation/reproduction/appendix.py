@@ -31,11 +31,11 @@ TIMES: Sequence[str] = ("scheduling_s", "wait_intervals", "transfer_s", "compute
 
 LAMBDAS = (2.0, 6.0, 15.0, 30.0, 50.0)
 LOADS = tuple(
-    Variant(f"λ = {rate:g}", {"arrivals": {"rate": rate}, "run": {"intervals": 50, "drain_intervals": 0}}, rate)
+    Variant(f"λ = {rate:g}", {"arrivals": {"rate": rate}, "run": {"intervals": 30, "drain_intervals": 0}}, rate)
     for rate in LAMBDAS
 )
 LOADS_HOW = (
-    "50 intervals instead of 100: above λ = 6 tasks arrive faster than these worlds can work them off, so that the "
+    "30 intervals instead of 100: above λ = 6 tasks arrive faster than these worlds can work them off, so that the "
     "queue grows for as long as the run lasts. Drained reward counts a task that did not end within the run as 0; the "
     "others are of the tasks that did, as in the paper, and flatter whoever leaves slow tasks waiting."
 )
