@@ -15,8 +15,8 @@ from typing import Dict
 import numpy as np
 from joblib import Parallel, delayed
 
-from cosco_splitplace.backends.simulated.mobility import MobilityTrace, read_trace, write_trace
 from cosco_splitplace.evaluation.models import resolve_model
+from cosco_splitplace.mobility.trace import MobilityTrace, read_trace, write_trace
 from cosco_splitplace.records import LAYER
 from cosco_splitplace.regimes import load_regime
 from cosco_splitplace.simulation import simulate

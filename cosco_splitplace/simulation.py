@@ -12,7 +12,6 @@ from .arrivals.catalogue import Application, load_catalogue
 from .arrivals.poisson import PoissonArrivals
 from .backends.port import Backend
 from .backends.simulated.backend import SimulatedBackend
-from .backends.simulated.mobility import read_trace
 from .cluster import Cluster, load_cluster
 from .config import Settings
 from .deciders import DECIDERS, Decider, DeciderSetup
@@ -20,6 +19,7 @@ from .errors import require
 from .fragments.workflow import fragment_ram_mb
 from .invariants import check_result
 from .loop import Loop
+from .mobility.trace import read_trace
 from .pipeline.inference import AccuracyOf, SampledAccuracy
 from .placement import PLACERS, Placer, PlacerSetup
 from .records import UNSPLIT, RunResult

@@ -7,10 +7,10 @@ import numpy as np
 
 from ...cluster import Cluster
 from ...config import EngineSettings, FragmentSettings
+from ...mobility.trace import MobilityTrace
 from ...records import FragmentEvent, FragmentTimes, HostUsage, Snapshot, StartOrder, Transfer
 from ..port import Backend, Clock
 from .engine import Engine
-from .mobility import MobilityTrace
 
 
 class SimulatedClock(Clock):

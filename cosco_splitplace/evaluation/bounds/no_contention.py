@@ -22,10 +22,10 @@ import numpy as np
 
 from ...arrivals.catalogue import Application, load_catalogue
 from ...arrivals.poisson import PoissonArrivals
-from ...backends.simulated.mobility import read_trace
 from ...cluster import Cluster, load_cluster
 from ...config import Settings
 from ...fragments.workflow import make_fragments
+from ...mobility.trace import read_trace
 from ...pipeline.inference import SampledAccuracy
 from ...records import BoolArray, FloatArray, Fragment, Task
 from ...rewards.metrics import task_reward

@@ -9,8 +9,8 @@ from typing import Callable, Dict, Tuple
 
 import pytest
 
-from cosco_splitplace.backends.simulated.mobility import read_trace
 from cosco_splitplace.deciders import DECIDERS
+from cosco_splitplace.mobility.trace import read_trace
 from cosco_splitplace.placement import PLACERS
 from cosco_splitplace.rewards.metrics import METRICS
 from cosco_splitplace.splitting.artifacts import load_artifact

@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 
 from cosco_splitplace.backends.simulated.backend import SimulatedBackend
-from cosco_splitplace.backends.simulated.mobility import MobilityTrace, make_trace, read_trace, write_trace
 from cosco_splitplace.config import EngineSettings, FragmentSettings
 from cosco_splitplace.contract.made_parts import made_cluster
 from cosco_splitplace.errors import ConfigurationError, DataFileError
+from cosco_splitplace.mobility.trace import MobilityTrace, read_trace, write_trace
+from cosco_splitplace.mobility.waypoint import make_trace
 
 HEADER = "interval,host,latency_factor,bandwidth_share\n"
 GOOD = HEADER + "0,0,1.0,1.0\n0,1,2.0,0.5\n1,0,1.0,1.0\n1,1,4.0,0.25\n"
