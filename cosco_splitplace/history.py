@@ -78,6 +78,8 @@ class History:
             fragments=seen("placed_fragments").astype(np.int64),
             bandwidth_mb_s=seen("bandwidth_mb_s"),
             latency_s=seen("latency_s"),
+            lost_work_mi=used("lost_work_mi"),
+            lost_mb=used("lost_mb"),
         )
 
     def result(
@@ -135,6 +137,7 @@ class History:
                     interval_s=settings.run.interval_s,
                     scheduling_s=float(np.mean([one.scheduling_s for one in self.intervals[:window]])),
                     migrations=sum(one.migrations for one in self.intervals[:window]),
+                    losses=sum(one.losses for one in self.intervals[:window]),
                     fallbacks=int(max((one.placer.get(FALLBACKS, 0.0) for one in self.intervals), default=0.0)),
                 ),
                 **drained_metrics(self.outcomes, len(self.tasks), settings.run.interval_s),

@@ -123,11 +123,11 @@ def check_precedence(row: FragmentRow, rows: Mapping[int, FragmentRow], pipeline
 
 
 def check_totals(result: RunResult) -> None:
-    """What the hosts worked, sent and received is what the fragments did."""
+    """What the hosts worked, sent and received is what the fragments did, and what those did that were lost."""
     hosts = result.hosts
     times = [row.times for row in result.fragments if row.times is not None]
-    work = sum(one.work_done_mi for one in times)
-    moved = sum(one.received_mb for one in times)
+    work = sum(one.work_done_mi for one in times) + float(hosts.lost_work_mi.sum())
+    moved = sum(one.received_mb for one in times) + float(hosts.lost_mb.sum())
     received = float(hosts.received_mb.sum() + hosts.broker_received_mb.sum())
     sent = float(hosts.sent_mb.sum() + hosts.broker_sent_mb.sum())
     _law(_same(float(hosts.work_mi.sum()), work), f"hosts worked {hosts.work_mi.sum()} MI, fragments {work} MI")

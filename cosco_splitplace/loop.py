@@ -196,6 +196,7 @@ class Loop:
                 decider=self.decider.state(),
                 placer=self.placer.state(),
                 scheduling_s=interval.scheduling_s,
+                losses=sum(one.kind == LOST for one in events),
             )
         )
 

@@ -131,7 +131,10 @@ class FragmentTimes:
 
 @dataclass(frozen=True)
 class HostUsage:
-    """What the hosts did between two instants; all arrays have shape (n_hosts,). The broker has a link only."""
+    """What the hosts did between two instants; all arrays have shape (n_hosts,). The broker has a link only.
+
+    ``lost_work_mi`` and ``lost_mb`` are the work and the bytes, done before or in between, of fragments that were lost.
+    """
 
     cpu_utilisation: FloatArray
     work_mi: FloatArray
@@ -140,6 +143,8 @@ class HostUsage:
     received_mb: FloatArray
     broker_sent_mb: float
     broker_received_mb: float
+    lost_work_mi: float = 0.0
+    lost_mb: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -198,7 +203,10 @@ class TaskFailure:
 
 @dataclass(frozen=True)
 class IntervalRecord:
-    """What one interval looked like; ``decider`` and ``placer`` hold what those wish to show, by name."""
+    """What one interval looked like; ``decider`` and ``placer`` hold what those wish to show, by name.
+
+    ``losses`` counts the fragments that were lost in it and are placed again.
+    """
 
     interval: int
     arrived: int
@@ -215,6 +223,7 @@ class IntervalRecord:
     decider: Mapping[str, float]
     placer: Mapping[str, float]
     scheduling_s: float
+    losses: int = 0
 
 
 @dataclass(frozen=True)
@@ -237,7 +246,8 @@ class HostHistory:
 
     ``cpu_utilisation``, ``energy_wh``, ``work_mi``, ``sent_mb`` and ``received_mb`` are of the whole interval;
     ``ram_used_mb`` and ``fragments`` (placed ones) are taken right after placement; ``bandwidth_mb_s`` and
-    ``latency_s`` are the link's in that interval; the broker's totals have shape (n_intervals,). ``host_types``,
+    ``latency_s`` are the link's in that interval; the broker's totals, and the work and bytes of fragments that were
+    lost with a host, have shape (n_intervals,). ``host_types``,
     ``price_usd_h`` and ``ram_mb`` have one entry a host.
     """
 
@@ -255,6 +265,8 @@ class HostHistory:
     broker_received_mb: FloatArray
     bandwidth_mb_s: FloatArray
     latency_s: FloatArray
+    lost_work_mi: FloatArray
+    lost_mb: FloatArray
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from .arrivals.catalogue import Application, load_catalogue
 from .arrivals.poisson import PoissonArrivals
 from .backends.port import Backend
 from .backends.simulated.backend import SimulatedBackend
+from .backends.simulated.churn import Churn
 from .cluster import Cluster, load_cluster
 from .config import Settings
 from .deciders import DECIDERS, Decider, DeciderSetup
@@ -86,7 +87,16 @@ def _simulated(settings: Settings, cluster: Cluster) -> Backend:
         settings.engine,
         read_trace(settings.cluster.mobility_file) if settings.cluster.mobility else None,
         settings.run.interval_s,
+        churn_of(settings, cluster.n_hosts),
     )
+
+
+def churn_of(settings: Settings, hosts: int) -> Optional[Churn]:
+    """The hosts that come and go, by a generator of their own, the fourth of the seed's; None where all stay."""
+    if settings.churn.stay_intervals == 0:
+        return None
+    generator = np.random.default_rng(np.random.SeedSequence(settings.run.seed).spawn(4)[3])
+    return Churn(hosts, settings.churn, generator)
 
 
 def simulate(settings: Settings, model: str = "", progress: Optional[Progress] = None) -> RunResult:

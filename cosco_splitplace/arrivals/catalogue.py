@@ -16,7 +16,7 @@ BRANCHES = "branches"
 
 @dataclass(frozen=True)
 class FragmentProfile:
-    """Measured cost of a fragment: multiply-adds and bytes an image, RAM (base + images * slope), its file's bytes."""
+    """Measured cost of one fragment: multiply-adds and bytes an image, RAM as base + images * slope; its file."""
 
     multiply_adds: int
     input_bytes: int
@@ -64,7 +64,7 @@ class Application:
     splits: Mapping[str, SplitProfile]
 
     def split(self, name: str) -> SplitProfile:
-        """The split called `name`, or the layer split's network whole; an unknown name lists the known ones."""
+        """The split called `name`, or the layer split's network whole; an unknown one lists what there is."""
         if name == UNSPLIT and LAYER in self.splits:
             return self.splits[LAYER].whole()
         if name not in self.splits:

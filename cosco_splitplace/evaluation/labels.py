@@ -48,6 +48,7 @@ _SHOWN: Dict[str, Tuple[str, int]] = {
     "compute_s": ("Compute Time", 0),
     "migration_s": ("Migration Time", 1),
     "migrations": ("Migrations", 0),
+    "losses": ("Lost Fragments", 0),
     "tasks": ("Tasks", 0),
     "finished": ("Finished Tasks", 0),
     "unfinished": ("Unfinished Tasks", 0),

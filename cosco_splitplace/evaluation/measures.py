@@ -25,8 +25,8 @@ FORMAT = 1
 ALL = "all"  # the "application" of what was measured over all tasks
 # what belongs to the hosts, and to no application
 _OF_HOSTS = (
-    "energy_mwh", "fairness", "ram_utilisation", "cost_usd", "cost_per_task_usd", "migrations", "fallbacks",
-    WALL_CLOCK_METRIC,
+    "energy_mwh", "fairness", "ram_utilisation", "cost_usd", "cost_per_task_usd", "migrations", "losses",
+    "fallbacks",    WALL_CLOCK_METRIC,
 )  # fmt: skip
 
 
@@ -87,7 +87,7 @@ def _of_application(result: RunResult, application: str) -> Dict[str, float]:
         **run_metrics(
             [one for one in result.left_in_window if one.task.application == application], splits,
             host_utilisation=np.ones(1), ram_utilisation=np.nan, energy_wh=np.nan, cost_usd=np.nan,
-            interval_s=interval_s, scheduling_s=np.nan, migrations=0, fallbacks=0,
+            interval_s=interval_s, scheduling_s=np.nan, migrations=0, losses=0, fallbacks=0,
         ),
         **drained_metrics(
             [one for one in result.outcomes if one.task.application == application], len(splits), interval_s

@@ -70,13 +70,15 @@ def path_loss_db(distance_m: FloatArray, in_sight: BoolArray, carrier_ghz: float
     """Path loss at `distance_m` (at least 1 m is taken), of the same shape."""
     decades = np.log10(np.maximum(distance_m, 1.0))
     tone = np.log10(carrier_ghz)
-    return np.where(in_sight, 38.77 + 16.7 * decades + 18.2 * tone, 36.85 + 30.0 * decades + 18.9 * tone)
+    loss: FloatArray = np.where(in_sight, 38.77 + 16.7 * decades + 18.2 * tone, 36.85 + 30.0 * decades + 18.9 * tone)
+    return loss
 
 
 def rate_bit_s_hz(snr_db: FloatArray) -> FloatArray:
     """Bits a second for each Hz of the channel; 0 out of reach."""
-    rate = np.minimum(ATTENUATION * np.log2(1 + 10 ** (snr_db / 10)), MOST_BIT_S_HZ)
-    return np.where(snr_db >= LOWEST_SNR_DB, rate, 0.0)
+    rate: FloatArray = np.minimum(ATTENUATION * np.log2(1 + 10 ** (snr_db / 10)), MOST_BIT_S_HZ)
+    rate[snr_db < LOWEST_SNR_DB] = 0.0
+    return rate
 
 
 class Radio:

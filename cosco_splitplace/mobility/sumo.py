@@ -1,4 +1,4 @@
-"""Vehicles in a city: SUMO (Lopez et al., ITSC 2018) makes the streets, the trips and every vehicle's place each second.
+"""Vehicles in a city: SUMO (Lopez et al., ITSC 2018) makes the streets, the trips, and each vehicle's place by second.
 
 ``netgenerate`` makes a grid of streets with traffic lights, ``randomTrips.py`` sends vehicles from one random street to
 the next, and ``sumo`` writes floating car data. Those that carry hosts drive on to the end; others share the streets.
@@ -55,7 +55,7 @@ class CitySettings:
     @property
     def junctions(self) -> Tuple[FloatArray, FloatArray]:
         """The junctions' x (n_columns,) and y (n_rows,) in m."""
-        return np.arange(self.columns) * self.block_x_m, np.arange(self.rows) * self.block_y_m
+        return self.block_x_m * np.arange(self.columns, dtype=float), self.block_y_m * np.arange(self.rows, dtype=float)
 
 
 @dataclass(frozen=True)

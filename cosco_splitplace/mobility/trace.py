@@ -8,13 +8,14 @@ from __future__ import annotations
 import io
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Dict
 
 import numpy as np
 import pandas as pd
 
 from ..datafiles import DATA_DIR
 from ..errors import DataFileError
-from ..records import FloatArray
+from ..records import BoolArray, FloatArray
 
 WAYPOINT, SUMO = "waypoint", "sumo"
 SHIPPED = {WAYPOINT: "mobility-50.csv.gz", SUMO: "mobility-sumo-50.csv.gz"}
@@ -40,6 +41,28 @@ class MobilityTrace:
         hosts = np.arange(n_hosts)
         rows = (interval + (hosts // width) * (length // 3 + 1)) % length
         return self.latency_factor[rows, hosts % width], self.bandwidth_share[rows, hosts % width]
+
+    @property
+    def moving(self) -> BoolArray:
+        """Which hosts' links change, (n_hosts,)."""
+        changes: BoolArray = np.any(self.bandwidth_share < 1, axis=0)
+        return changes
+
+    def figures(self) -> Dict[str, float]:
+        """The moving hosts' links in numbers: bandwidth shares and latency factors of their intervals."""
+        moving = self.moving
+        if not moving.any():
+            return {"moving_hosts": 0}
+        share = self.bandwidth_share[:, moving]
+        low, middle, high = np.quantile(share, [0.05, 0.5, 0.95]).round(4).tolist()
+        return {
+            "moving_hosts": int(moving.sum()),
+            "share_mean": round(float(share.mean()), 4),
+            "share_low_5_percent": low,
+            "share_median": middle,
+            "share_high_5_percent": high,
+            "latency_factor_mean": round(float(self.latency_factor[:, moving].mean()), 4),
+        }
 
 
 def write_trace(trace: MobilityTrace, path: Path) -> None:

@@ -73,7 +73,8 @@ def make_vehicle_trace(
 def moving_hosts(hosts: int, share: float) -> BoolArray:
     """Which of `hosts` move, evenly spread; (n_hosts,)."""
     steps = np.floor(np.arange(hosts + 1) * share + 1e-9)
-    return np.diff(steps) > 0
+    moving: BoolArray = np.diff(steps) > 0
+    return moving
 
 
 def unit_places(city: CitySettings, units: int) -> FloatArray:

@@ -43,6 +43,7 @@ METRICS: Sequence[Metric] = (
     Metric("compute_s", "s", "time that fragments ran, mean of the critical path", "lower"),
     Metric("migration_s", "s", "time that fragments were being moved, mean of the critical path", "lower"),
     Metric("migrations", "count", "fragments that were moved while they ran", ""),
+    Metric("losses", "count", "fragments that were lost, with their host or on the way, and placed again", "lower"),
     Metric("tasks", "count", "tasks that arrived", ""),
     Metric("finished", "count", "tasks that left the system within the run", "higher"),
     Metric("unfinished", "count", "tasks that were still in the system when the window ended", "lower"),
@@ -85,6 +86,7 @@ def run_metrics(
     interval_s: float,
     scheduling_s: float,
     migrations: int,
+    losses: int,
     fallbacks: int,
 ) -> Dict[str, float]:
     """The metrics of a run's window by name.
@@ -99,6 +101,7 @@ def run_metrics(
     interval_s : length of an interval.
     scheduling_s : mean wall-clock time of deciding and placing an interval.
     migrations : fragments moved while they ran, over the run.
+    losses : fragments lost and placed again, over the run.
     fallbacks : intervals that a placer placed without its surrogate.
 
     Returns
@@ -127,6 +130,7 @@ def run_metrics(
         "compute_s": _mean([one.compute_s for one in outcomes]),
         "migration_s": _mean([one.migration_s for one in outcomes]),
         "migrations": float(migrations),
+        "losses": float(losses),
         "tasks": float(len(decisions)),
         "finished": float(len(outcomes)),
         "unfinished": float(len(decisions) - len(outcomes)),

@@ -26,7 +26,7 @@ from ...records import (
 )
 from . import kernel
 from .kernel import DELAY, DONE, FREE, INPUT, MIGRATION, RUNNING, STARTED, TRANSFER
-from .state import make_state, with_room_for
+from .state import make_state, no_fragments, with_room_for
 
 EVENT_NAMES = {
     kernel.EVENT_FINISHED: FINISHED,
@@ -38,6 +38,7 @@ MEASURED = [
     "host", "placed", "started", "finished", "delivered", "migration_s", "migrations", "work_done", "received_mb",
 ]
 SECONDS_PER_HOUR = 3600.0
+_FRESH = no_fragments(1)[0]
 EVENTS_PER_FRAGMENT = 3  # moved, finished and delivered: no fragment can do more between two calls
 
 
@@ -59,6 +60,8 @@ class Engine:
         self._active = np.empty(0, dtype=np.int64)
         self._events: List[FragmentEvent] = []
         self._usage_since_s = 0.0
+        self._lost_work_mi = self._lost_mb = 0.0  # since the last reading
+        self._power_w = cluster.power_w
 
     def set_links(self, bandwidth_mb_s: FloatArray, latency_s: FloatArray) -> None:
         """The hosts' links from now on; both (n_hosts,). The broker's stays as it is."""
@@ -130,6 +133,54 @@ class Engine:
         fragment["phase"] = DONE
         self._active = self._active[self._active != fragment_id]
 
+    def set_away(self, away: BoolArray) -> None:
+        """Which hosts are away from now on, (n_hosts,): they take no power of ours, and what was to move there stays.
+
+        What they hold is to be taken from them by `lose`.
+        """
+        f, h = self._state.fragments, self._state.hosts
+        h["power_w"][: self.broker] = np.where(away[:, None], 0.0, self._power_w)
+        moving = self._active[self._in(self._active, MIGRATION)]
+        for i in moving[away[f["target"][moving]] & ~away[f["source"][moving]]].tolist():
+            self._stay(i)
+
+    def torn(self, away: BoolArray) -> IntArray:
+        """The fragments that are on hosts that are `away`, or whose input is on its way from such a host; ids."""
+        f, ids = self._state.fragments, self._active
+        gone = np.append(away, False)  # the broker never leaves
+        here = gone[f["host"][ids]]
+        fed = self._in(ids, INPUT) & gone[f["source"][ids]]
+        torn: IntArray = np.sort(ids[here | fed])
+        return torn
+
+    def lose(self, fragment_id: int) -> None:
+        """What a fragment holds and what it did is lost; it may be started again."""
+        self.stop(fragment_id)
+        fragment = self._state.fragments[fragment_id]
+        self._lost_work_mi += float(fragment["work_done"])
+        self._lost_mb += float(fragment["received_mb"])
+        host = fragment["host"]
+        self._state.fragments[fragment_id] = _FRESH
+        fragment["host"] = host
+
+    def _in(self, ids: IntArray, purpose: int) -> BoolArray:
+        """Which of the fragments are in a transfer of this purpose."""
+        f = self._state.fragments
+        under_way: BoolArray = (f["purpose"][ids] == purpose) & np.isin(f["phase"][ids], (DELAY, TRANSFER))
+        return under_way
+
+    def _stay(self, fragment_id: int) -> None:
+        """Call off a migration: the fragment goes on where it is, and what has moved of it moved in vain."""
+        fragment = self._state.fragments[fragment_id]
+        self._state.hosts["ram_used_mb"][fragment["target"]] -= fragment["ram_mb"]
+        if fragment["phase"] == TRANSFER:
+            moved = float(fragment["transfer_mb"] - fragment["remaining"])
+            fragment["received_mb"] -= moved
+            self._lost_mb += moved
+        fragment["migration_s"] += self.now_s - fragment["migration_began"]
+        fragment["phase"] = RUNNING
+        fragment["remaining"] = fragment["work_left"]
+
     def advance(self, until_s: float) -> None:
         """Let time pass; what happens is kept for `take_events`."""
         if until_s < self.now_s:
@@ -163,7 +214,10 @@ class Engine:
             received_mb=h["received_mb"][:n].copy(),
             broker_sent_mb=float(h["sent_mb"][n]),
             broker_received_mb=float(h["received_mb"][n]),
+            lost_work_mi=self._lost_work_mi,
+            lost_mb=self._lost_mb,
         )
+        self._lost_work_mi = self._lost_mb = 0.0
         for column in ("busy_s", "work_mi", "energy_j", "sent_mb", "received_mb"):
             h[column] = 0.0
         self._usage_since_s = self.now_s

@@ -89,7 +89,7 @@ def make_state(cluster: Cluster, fragment_cores: float, swap_penalty: float) -> 
     two below each place."""
     stations = 3 * (cluster.n_hosts + 1) + 1
     return State(
-        fragments=_no_fragments(1024),
+        fragments=no_fragments(1024),
         hosts=_hosts(cluster, fragment_cores),
         stations=np.zeros(stations, STATION),
         tournament=np.full(2 << (stations - 1).bit_length(), np.inf),
@@ -102,7 +102,7 @@ def with_room_for(state: State, fragments: int) -> State:
     rows = state.fragments
     if len(rows) >= fragments:
         return state
-    more = _no_fragments(max(fragments, 2 * len(rows)) - len(rows))
+    more = no_fragments(max(fragments, 2 * len(rows)) - len(rows))
     return state._replace(fragments=np.concatenate([rows, more]))
 
 
@@ -121,7 +121,8 @@ def _hosts(cluster: Cluster, fragment_cores: float) -> Rows:
     return hosts
 
 
-def _no_fragments(rows: int) -> Rows:
+def no_fragments(rows: int) -> Rows:
+    """So many rows of fragments that were never started."""
     fragments = np.zeros(rows, FRAGMENT)
     for column in ("placed", "started", "finished", "delivered", "migration_began"):
         fragments[column] = np.nan

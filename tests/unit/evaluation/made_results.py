@@ -72,7 +72,7 @@ def made_result(settings: Settings, model: str = "SplitPlace", bandit: bool = Tr
         outcomes, [one.split for one in decisions], hosts.cpu_utilisation.mean(axis=0),
         float((hosts.ram_used_mb / hosts.ram_mb).mean()), float(hosts.energy_wh.sum()),
         float(hosts.price_usd_h.sum()) * run.intervals * run.interval_s / 3600, run.interval_s,
-        float(np.mean([one.scheduling_s for one in intervals])), sum(one.migrations for one in intervals), 0,
+        float(np.mean([one.scheduling_s for one in intervals])), sum(one.migrations for one in intervals), 0, 0,
     )  # fmt: skip
     return RunResult(
         model, settings, tuple(tasks), tuple(decisions), tuple(outcomes), intervals, hosts, tuple(fragments), SOURCES,
@@ -152,6 +152,7 @@ def _hosts(settings: Settings, fragments: List[FragmentRow], random: np.random.G
         (60 + 70 * cpu) * length / 3600, np.minimum(running * 700.0, ram), running, running * 20.0, running * 15.0,
         running.sum(axis=1) * 9.0, running.sum(axis=1) * 3.0,
         np.clip(10 + mobile, 2, None), np.clip(0.01 + mobile * 1e-3, 1e-3, None),
+        np.zeros(len(cpu)), np.zeros(len(cpu)),
     )  # fmt: skip
 
 

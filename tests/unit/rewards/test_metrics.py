@@ -32,6 +32,7 @@ EXPECTED: Dict[str, float] = {
     "compute_s": 725.0,
     "migration_s": 25.0,
     "migrations": 4.0,
+    "losses": 2.0,
     "tasks": 3.0,
     "finished": 2.0,
     "unfinished": 1.0,
@@ -55,7 +56,7 @@ def measured(**changes: Any) -> Dict[str, float]:
     values: Dict[str, Any] = dict(
         outcomes=outcomes, decisions=["layer", "semantic", "layer"], host_utilisation=np.array([0.2, 0.6]),
         ram_utilisation=0.35, energy_wh=4500.0, cost_usd=12.0, interval_s=300.0, scheduling_s=0.25, migrations=4,
-        fallbacks=3,
+        losses=2, fallbacks=3,
     )
     values.update(changes)
     drained = drained_metrics(values["outcomes"], len(values["decisions"]), values["interval_s"])
