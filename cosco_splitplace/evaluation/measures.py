@@ -26,7 +26,7 @@ ALL = "all"  # the "application" of what was measured over all tasks
 # what belongs to the hosts, and to no application
 _OF_HOSTS = (
     "energy_mwh", "fairness", "ram_utilisation", "cost_usd", "cost_per_task_usd", "migrations", "losses",
-    "fallbacks",    WALL_CLOCK_METRIC,
+    "fallbacks", WALL_CLOCK_METRIC,
 )  # fmt: skip
 
 
