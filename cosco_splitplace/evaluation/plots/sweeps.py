@@ -298,6 +298,7 @@ def plot_deviation(data: Data, spreads: Callable[[Data, str], Mapping[str, Float
                 fmt=style.MARKERS[row], color=style.CYCLE[row], markersize=8, capsize=3, label=name,
             )  # fmt: skip
         axes.set_title(world)
+        axes.margins(x=0.12)
         axes.set_xlabel("standard deviation of\nthe response (intervals)")
         axes.set_xlim(left=0)
         axes.set_yticks(range(len(found)), list(found))

@@ -145,7 +145,7 @@ EXPERIMENTS: List[Experiment] = [
         source="ours",
         models=BEST,
         variants=STAYS,
-        metrics=(*DRAINED, "reward", "layer_fraction"),
+        metrics=(*DRAINED, "reward", "layer_fraction", "losses"),
         draw=partial(plot_lines, metrics=DRAINED, x_label="departures a host in 100 intervals", columns=2),
         caption="Mean over the seeds; bands: sample standard deviation. A host stays and is away for random times.",
         how="Stays are geometric with the mean that is given, absences with a mean of 3 intervals; what ran on a host "
