@@ -139,8 +139,8 @@ class Radio:
         spread = np.where(in_sight, s.shadowing_los_db, s.shadowing_nlos_db)
         noise = THERMAL_DBM_HZ + 10 * np.log10(s.bandwidth_mhz * 1e6) + s.noise_figure_db
         loss = path_loss_db(np.linalg.norm(apart, axis=3), in_sight, s.carrier_ghz)
-        received: FloatArray = s.power_dbm + s.gains_dbi - loss + spread * shadow
-        return received - noise
+        snr: FloatArray = s.power_dbm + s.gains_dbi - loss + spread * shadow - noise
+        return snr
 
 
 @njit(cache=True)  # type: ignore[untyped-decorator]
