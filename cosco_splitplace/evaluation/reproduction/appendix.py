@@ -294,8 +294,8 @@ EXPERIMENTS: List[Experiment] = [
                    labels(SINGLE)),
         ),
         expected=(
-            best("SplitPlace+ serves all tasks that arrived best, with each.", "drained_reward", "SplitPlace+", True, (),
-                 labels(SINGLE)),
+            best("SplitPlace+ serves all tasks that arrived best, with each.", "drained_reward", "SplitPlace+", True,
+                 (), labels(SINGLE)),
         ),
     ),
     Experiment(
@@ -354,7 +354,7 @@ EXPERIMENTS: List[Experiment] = [
         expected=(
             _splits_matter_more("So it is where tasks hardly meet one another, and only hosts differ.",
                                 LOADED_OR_NOT[1].label),
-            _splits_matter_more("So it is among placers that spread the load (without GOBI, DASO and random).", "normal",
+            _splits_matter_more("So it is among placers that spread the load (least-loaded, daso-set).", "normal",
                                 SPREADING),
             _splits_matter_more("And among those, where tasks hardly meet one another.", LOADED_OR_NOT[1].label,
                                 SPREADING),
