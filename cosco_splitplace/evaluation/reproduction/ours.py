@@ -137,8 +137,8 @@ EXPERIMENTS: List[Experiment] = [
         variants=MOBILITY,
         metrics=(*DRAINED, "reward", "transfer_s", "layer_fraction"),
         draw=partial(plot_models, metrics=(*DRAINED, "transfer_s", "layer_fraction")),
-        caption="normal: every second host is on a vehicle that goes from one random point to another; SUMO: vehicles in "
-        "a simulated city.",
+        caption="normal: every second host is on a vehicle that goes from one random point to another; SUMO: vehicles "
+        "in a simulated city.",
         expected=(
             changes("Where nobody moves, data arrive sooner.", "transfer_s", BEST, "normal", ("nobody moves",), -1),
             changes("And rewards are higher.", "drained_reward", BEST, "normal", ("nobody moves",), 1),

@@ -10,9 +10,12 @@ import made_measures
 import pandas as pd
 import pytest
 
+from cosco_splitplace.arrivals.catalogue import load_catalogue
+from cosco_splitplace.arrivals.poisson import longest_deadline
 from cosco_splitplace.config import Settings
 from cosco_splitplace.errors import ConfigurationError, DataFileError, ResultExistsError, UnknownNameError
 from cosco_splitplace.evaluation.measures import read_measures, write_measures
+from cosco_splitplace.evaluation.reproduction.appendix import DRAIN_INTERVALS
 from cosco_splitplace.evaluation.reproduction.documents import document_of
 from cosco_splitplace.evaluation.reproduction.experiment import Data, Experiment, Variant
 from cosco_splitplace.evaluation.reproduction.folder import TABLE_FILE, ReproductionFolder
@@ -21,7 +24,7 @@ from cosco_splitplace.evaluation.reproduction.registry import EXPERIMENTS, chose
 from cosco_splitplace.evaluation.reproduction.running import Reproduction, all_runs, reproduce
 from cosco_splitplace.evaluation.reproduction.writing import Circumstances, write_experiments, write_results_page
 from cosco_splitplace.evaluation.sweep import Run
-from cosco_splitplace.regimes import load_regime
+from cosco_splitplace.regimes import load_regime, regime_names
 
 SEEDS = (0, 1)
 BASE = load_regime().settings()
@@ -87,6 +90,12 @@ def test_a_world_changes_only_what_it_names() -> None:
     world = Variant("one", {"cluster": {"network_factor": 0.5}}).settings(BASE)
     assert world == BASE.replace(cluster={"network_factor": 0.5})
     assert Variant("two", regime="slack").settings(BASE) == load_regime("slack").settings()
+
+
+def test_a_short_drain_is_past_every_deadline() -> None:
+    for name in regime_names():
+        arrivals = load_regime(name).settings().arrivals
+        assert longest_deadline(arrivals, load_catalogue()) < DRAIN_INTERVALS
 
 
 def test_files_of_an_experiment(finished: Path) -> None:
