@@ -128,8 +128,8 @@ def _cluster(ray: Any, workers: int, address: str, until: float) -> Iterator[Non
     except (ConnectionError, RuntimeError, ValueError) as error:
         reason = str(error).strip().partition("\n")[0]
         raise ConfigurationError(
-            f"no Ray cluster at {address or 'this machine'!r} ({reason}); start it with 'ray start --head', and run this "
-            "command on one of its nodes"
+            f"no Ray cluster at {address or 'this machine'!r} ({reason}); start it with 'ray start --head', and run "
+            "this command on one of its nodes"
         ) from error
     try:
         cores = ray.cluster_resources().get("CPU", 0)

@@ -27,7 +27,13 @@ PARTS: Sequence[Tuple[str, str, str]] = (
 )
 LINES = ("-", "--", ":", "-.")
 _PAPER = ("SplitPlace", "M+G", "S+G", "L+G", "R+D", "MC", "Gillis", "S+D")
-_FIXED = ("SplitPlace", "M+G", "S+G", "L+G", "R+D", "MC", "Gillis", "SplitPlace+")
+# colour, marker and line of the models that most figures show; others are dashed
+_LOOKS = {
+    "SplitPlace": (style.BLUE, "o", "-"), "M+G": (style.ORANGE, "^", "-"), "S+G": (style.GREEN, "s", "-"),
+    "L+G": (style.PURPLE, "D", "-"), "R+D": (style.VERMILLION, "v", "-"), "MC": (style.SKY, "P", "-"),
+    "Gillis": (style.GREY, "X", "-"), "SplitPlace+": (style.BLACK, "*", "-"),
+}  # fmt: skip
+_OTHERS = (style.ORANGE, style.GREEN, style.PURPLE, style.VERMILLION, style.SKY, style.GREY)
 
 
 def plot_models(data: Data, metrics: Sequence[str], columns: int = 3) -> Figure:
@@ -139,8 +145,10 @@ def plot_lines(data: Data, metrics: Sequence[str], x_label: str, log: bool = Fal
     for axes, metric in zip(grid.flat, metrics):
         for model in models:
             x, mean, std = _over_x(data, metric, model)
-            colour, marker = model_style(model, models)
-            axes.plot(x, mean, color=colour, marker=marker, markersize=4.5, linewidth=1.3, label=model)
+            colour, marker, line = model_style(model, models)
+            axes.plot(
+                x, mean, color=colour, marker=marker, linestyle=line, markersize=4.5, linewidth=1.3, label=model
+            )
             axes.fill_between(x, mean - std, mean + std, color=colour, alpha=0.13, linewidth=0)
         axes.set_title(label(metric))
         axes.set(xlabel=x_label, ylabel=unit(metric))
@@ -167,12 +175,12 @@ def _x_ticks(axes: Axes, data: Data, log: bool) -> None:
     axes.minorticks_off()
 
 
-def model_style(model: str, models: Sequence[str]) -> Tuple[str, str]:
-    """Colour and marker of a model: the same in every figure for those of the paper."""
-    others = [one for one in models if one not in _FIXED]
-    index = _FIXED.index(model) if model in _FIXED else others.index(model) + 3
-    marker = style.MARKERS[index % len(style.MARKERS)] if model in _FIXED else "xv+1234"[others.index(model) % 7]
-    return style.CYCLE[index % len(style.CYCLE)], marker
+def model_style(model: str, models: Sequence[str]) -> Tuple[str, str, str]:
+    """Colour, marker and line style of a model: the same in every figure for those that most figures show."""
+    if model in _LOOKS:
+        return _LOOKS[model]
+    index = [one for one in models if one not in _LOOKS].index(model)
+    return _OTHERS[index % len(_OTHERS)], "xv+1234"[index % 7], LINES[1 + index % (len(LINES) - 1)]
 
 
 def plot_layer_share(data: Data, models: Sequence[str], x_label: str) -> Figure:
@@ -260,7 +268,7 @@ def plot_over_time(data: Data, window: int = 10) -> Figure:
             runs = [m for planned, m in data.measured if (planned.variant.label, planned.run.model) == (world, model)]
             if not runs:
                 continue
-            colour, _ = model_style(model, data.models)
+            colour, _, line = model_style(model, data.models)
             arrived = np.array([one.curves["arrived"] for one in runs])
             if index == 0:
                 grid[0, column].plot(_smooth(arrived, window), color=style.BLACK)
@@ -268,7 +276,7 @@ def plot_over_time(data: Data, window: int = 10) -> Figure:
                 values = np.array([one.curves[name] for one in runs])
                 factor = 100.0 if name == "reward" else 1.0
                 grid[row, column].plot(
-                    factor * _smooth(values, window), color=colour, label=model, linestyle=LINES[index % len(LINES)]
+                    factor * _smooth(values, window), color=colour, label=model, linestyle=line
                 )
         grid[0, column].set_title(world)
         grid[2, column].set_xlabel("interval of arrival")
