@@ -40,13 +40,14 @@ LAMBDAS = (2.0, 6.0, 15.0, 30.0, 50.0)
 LOADS = tuple(
     Variant(
         f"λ = {rate:g}",
-        {"arrivals": {"rate": rate}, "run": {"intervals": 30, "drain_intervals": DRAIN_INTERVALS}}, rate,
+        {"arrivals": {"rate": rate}, "run": {"intervals": 30, "drain_intervals": DRAIN_INTERVALS if rate < 30 else 0}},
+        rate,
     )
     for rate in LAMBDAS
 )
 LOADS_HOW = (
     "30 intervals instead of 100: above λ = 6 tasks arrive faster than these worlds can work them off, so that the "
-    f"queue grows for as long as the run lasts. {SHORT_DRAIN}"
+    f"queue grows for as long as the run lasts. {SHORT_DRAIN} From λ = 30 runs end with the window."
 )
 ALPHAS = (0.0, 0.25, 0.5, 0.75, 1.0)
 WEIGHTS = tuple(
@@ -166,8 +167,8 @@ EXPERIMENTS: List[Experiment] = [
         draw=partial(plot_layer_share, models=("SplitPlace", *BESIDE), x_label="λ"),
         caption="Share of layer splits among all decisions, by application.",
         how=LOADS_HOW,
-        why="Where it does not hold: the bandit sees the class of a deadline and no load; what it learns in a run that is late "
-        "with everything is that either split is late, and layer splits are the more accurate ones.",
+        why="the bandit sees the class of a deadline and no load; what it learns in a run that is late with "
+        "everything is that either split is late, and layer splits are the more accurate ones.",
         claims=(
             changes("SplitPlace chooses fewer layer splits as λ grows.", "layer_fraction", ("SplitPlace",), "λ = 2",
                     ("λ = 15", "λ = 50"), -1),
@@ -187,8 +188,8 @@ EXPERIMENTS: List[Experiment] = [
         draw=partial(plot_lines, metrics=SWEPT, x_label="α (weight of energy)"),
         caption="Mean over the seeds; bands: sample standard deviation.",
         how=WEIGHTS_HOW,
-        why="Where it does not hold: what the surrogates learn is how busy the system is and which hosts are fast; α moves "
-        "their search by little, and all models here are late with most tasks at every α (see `placers`).",
+        why="what the surrogates learn is how busy the system is and which hosts are fast; α moves their search "
+        "by little, and all models here are late with most tasks at every α (see `placers`).",
         claims=(
             changes("Energy falls as α grows, for all.", "energy_mwh", ABLATED, "α = 0", ("α = 1",), -1),
             changes("The response grows with α, for all.", "response_intervals", ABLATED, "α = 0", ("α = 1",), 1),
@@ -210,7 +211,7 @@ EXPERIMENTS: List[Experiment] = [
         draw=partial(plot_layer_share, models=("SplitPlace", "M+G"), x_label="α"),
         caption="Share of layer splits among all decisions, by application.",
         how=WEIGHTS_HOW,
-        why="Where it does not hold: the bandit's rewards have no α in them; it enters only through the placements.",
+        why="the bandit's rewards have no α in them; it enters only through the placements.",
         claims=(
             changes("SplitPlace chooses fewer layer splits as α grows.", "layer_fraction", ("SplitPlace",), "α = 0",
                     ("α = 1",), -1),
@@ -253,9 +254,9 @@ EXPERIMENTS: List[Experiment] = [
         caption="Mean of a task's critical path. Scheduling (wall-clock, in the table) takes milliseconds and would "
         "not be seen.",
         how=CONSTRAINED_HOW,
-        why="Where it does not hold: tasks that ended within the window are counted, and in a world that has fallen behind "
-        "these are the quick ones. Swapping slows execution down, and no transfer here; memory that is never full is not "
-        "missed when half of it is gone.",
+        why="tasks that ended within the window are counted, and in a world that has fallen behind these are "
+        "the quick ones. Swapping slows execution down, and no transfer here; memory that is never full is "
+        "not missed when half of it is gone.",
         claims=(
             changes("Half the compute: execution takes longer, for all.", "compute_s", PAPER, "normal",
                     (COMPUTE.label,), 1),
@@ -278,7 +279,7 @@ EXPERIMENTS: List[Experiment] = [
         draw=partial(plot_applications_by_world, metric="violations"),
         caption="Every small dot is a seed; markers and bars: mean and sample standard deviation.",
         how=CONSTRAINED_HOW,
-        why="Where it does not hold: see fig13 for the response, and fig14 for where the time goes.",
+        why="see fig13 for the response, and fig14 for where the time goes.",
         claims=(
             changes("CIFAR100's violations rise in the constrained worlds (SplitPlace).", "violations",
                     ("SplitPlace",), "normal", labels(CUT), 1, ("CIFAR100",)),
@@ -366,8 +367,8 @@ EXPERIMENTS: List[Experiment] = [
         caption="Standard deviation of the mean response between the two splits (mean over six placers), and between "
         "the placers (mean over the splits). Every small dot is a seed.",
         how="Both splits with six placers; the response is that of all tasks, run to their end.",
-        why="Where it does not hold: placers differ here by how they spread the load, not only by the hosts that they take. "
-        "The paper's sentence is about hosts' differences; a placer that sends everything to a few good hosts makes "
+        why="placers differ here by how they spread the load, not only by the hosts that they take. The paper's "
+        "sentence is about hosts' differences; a placer that sends everything to a few good hosts makes "
         "queues on them even where there is little to do.",
         claims=(
             _splits_matter_more("The response spreads more over split decisions than over placements.", "normal"),

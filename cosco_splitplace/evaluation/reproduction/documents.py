@@ -102,7 +102,7 @@ def written_document(data: Data) -> Document:
         title=one.title,
         source=one.source,
         how=one.how,
-        why=one.why if failed else "",
+        why=f"Where it does not hold: {one.why}" if failed and one.why else "",
         caption=one.caption,
         note=synthetic_note(data.sources),
         seeds=sorted({measures.run.seed for _, measures in data.measured}),

@@ -25,9 +25,9 @@ RESOURCES: Sequence[str] = (
     "ram_utilisation", "layer_fraction", "migrations",
 )  # fmt: skip
 PUBLISHED_PLACERS = (
-    "Where it does not hold: GOBI and DASO, exactly as published, place worse than random hosts in this world (see "
-    "`placers`; differences.md shows why). Their queues hide what the deciders of the paper's models do; with least-loaded "
-    "placement it can be seen."
+    "GOBI and DASO, exactly as published, place worse than random hosts in this world (see `placers`; "
+    "differences.md shows why). Their queues hide what the deciders of the paper's models do; with "
+    "least-loaded placement it can be seen."
 )
 ORDINARY_PLACER = (
     "Every decider of the paper runs twice: with the placer that the paper gives it (GOBI or DASO, as published), and "
@@ -101,8 +101,8 @@ EXPERIMENTS: List[Experiment] = [
         caption="Means over the seeds; the bands go from the lowest to the highest seed.",
         how="200 intervals of feedback-based epsilon-greedy training from R = 0; the paper does not say who places "
         "meanwhile: here, random.",
-        why="Where it does not hold: with random placement this world falls behind, so that R grows past almost every "
-        "deadline within some forty intervals. Few tasks have a deadline above R after that, and the estimates for them "
+        why="with random placement this world falls behind, so that R grows past almost every deadline within "
+        "some forty intervals. Few tasks have a deadline above R after that, and the estimates for them "
         "stay what the first intervals made them.",
         claims=(
             _estimates("Where the deadline is below R, the semantic split earns clearly more.", "low", "semantic",
