@@ -174,13 +174,13 @@ EXPERIMENTS: List[Experiment] = [
                      x_label="hosts", log=True),
         caption="Mean over the seeds; bands: sample standard deviation. The axis of hosts is logarithmic.",
         how="As many tasks a host as in section 6, for 30 intervals. GOBI and DASO are not here: their surrogate sees "
-        "one fixed number of hosts and is trained for each. There is one broker at every size, and every input goes over "
-        "its link: five times for a semantic split, once for a layer split.",
+        "one fixed number of hosts and is trained for each. There is one broker at every size, and every input goes "
+        "over its link: five times for a semantic split, once for a layer split.",
         expected=(
             best("SplitPlace+ is the best at every size.", "drained_reward", "SplitPlace+", True, (),
                  tuple(one.label for one in SIZES)),
-            changes("With 1,000 hosts the broker's one link is too narrow: data take longer than with 50.", "transfer_s",
-                    ("SplitPlace+", "S+daso-set", "S+least-loaded"), "50 hosts", ("1000 hosts",), 1),
+            changes("With 1,000 hosts the broker's one link is too narrow: data take longer than with 50.",
+                    "transfer_s", ("SplitPlace+", "S+daso-set", "S+least-loaded"), "50 hosts", ("1000 hosts",), 1),
             changes("Its scheduling takes longer the more hosts there are.", "scheduling_s", ("SplitPlace+",),
                     "50 hosts", ("1000 hosts",), 1),
         ),
