@@ -135,10 +135,12 @@ def _head(documents: Sequence[Document], made: Circumstances) -> str:
         f"`{regime}`{' (the default: hosts that are busy)' if regime == DEFAULT else ''}, fitted to Table 4's "
         "single-strategy rows with a placer that works (`cosco-splitplace list regimes`, "
         "[differences.md](differences.md)). Where another world is meant, it says so. The same command gives the same "
-        "numbers, but for those of scheduling time, which are this machine's.", "",
+        "numbers, but for those of scheduling time, which are this machine's, and of what "
+        "else it was doing.", "",
         "How to read it: differences are paired by seed; a verdict rests on the bootstrap 95 % interval of their mean. "
         "A difference whose interval holds 0 is called *no difference*. Tables show mean ± sample standard deviation "
-        "over the seeds, the best mean bold. A handful of seeds makes for a rough interval: where it matters, run more.", "",
+        "over the seeds, the best mean bold. A handful of seeds makes for a rough interval: where it matters, run more.",
+        "",
         *(["Runs that failed and are missing below:", "", *failed, ""] if failed else []),
         "| experiment | what | the paper's claims that hold | ours |", "|---|---|---|---|", *rows, "",
     ])  # fmt: skip
