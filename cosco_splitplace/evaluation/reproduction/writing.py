@@ -139,8 +139,8 @@ def _head(documents: Sequence[Document], made: Circumstances) -> str:
         "else it was doing.", "",
         "How to read it: differences are paired by seed; a verdict rests on the bootstrap 95 % interval of their mean. "
         "A difference whose interval holds 0 is called *no difference*. Tables show mean ± sample standard deviation "
-        "over the seeds, the best mean bold. A handful of seeds makes for a rough interval: where it matters, run more.",
-        "",
+        "over the seeds, the best mean bold. A handful of seeds makes for a rough interval: where it matters, run "
+        "more.", "",
         *(["Runs that failed and are missing below:", "", *failed, ""] if failed else []),
         "| experiment | what | the paper's claims that hold | ours |", "|---|---|---|---|", *rows, "",
     ])  # fmt: skip
