@@ -33,6 +33,7 @@ setup(
         "pandas>=1.5",
         "psutil>=5.9",
         "pytorchcv>=0.0.67,<0.0.68",  # later ones need torchvision, which the split zoo can do without
+        "pyarrow>=12.0",
         "requests>=2.25",
         "rich>=12.0",
         "safetensors>=0.3",
@@ -44,8 +45,8 @@ setup(
         "zstandard>=0.18",
     ],
     extras_require={
-        "test": [*MOBILITY, *RAY, "hypothesis>=6.0", "mypy>=1.5", "pandas-stubs", "pytest>=7.0", "ruff>=0.1",
-                 "schemathesis>=4.0", "types-requests"],
+        "test": [*MOBILITY, *RAY, "duckdb>=0.9", "hypothesis>=6.0", "mypy>=1.5", "pandas-stubs", "pytest>=7.0",
+                 "ruff>=0.1", "schemathesis>=4.0", "types-requests"],
         "dev": ["py-spy"],
         "mobility": MOBILITY,
         "ray": RAY,

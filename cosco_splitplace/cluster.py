@@ -60,7 +60,7 @@ def load_cluster(settings: ClusterSettings) -> Cluster:
     """
     path, types, broker = _host_types(settings)
     counts = proportional_counts(np.array([_positive(one, "quantity", path) for one in types]), settings.hosts)
-    return _of_types(path, types, broker, np.repeat(np.arange(len(types)), counts))
+    return _of_types(settings, path, types, broker, np.repeat(np.arange(len(types)), counts))
 
 
 def cluster_of(settings: ClusterSettings, type_names: Sequence[str]) -> Cluster:
@@ -83,7 +83,7 @@ def cluster_of(settings: ClusterSettings, type_names: Sequence[str]) -> Cluster:
     for name in type_names:
         if name not in known:
             raise unknown_name("host type", name, known)
-    return _of_types(path, types, broker, np.array([known[one] for one in type_names], dtype=np.int64))
+    return _of_types(settings, path, types, broker, np.array([known[one] for one in type_names], dtype=np.int64))
 
 
 def _host_types(settings: ClusterSettings) -> Tuple[Path, List[Dict[str, Any]], Dict[str, Any]]:
@@ -115,8 +115,10 @@ def _far_away(broker: Dict[str, Any], wide_area: Dict[str, Any], path: Path) -> 
     }
 
 
-def _of_types(path: Path, types: List[Dict[str, Any]], broker: Dict[str, Any], chosen: IntArray) -> Cluster:
-    """A host for each entry of `chosen`, (n_hosts,), which are indices into `types`."""
+def _of_types(
+    settings: ClusterSettings, path: Path, types: List[Dict[str, Any]], broker: Dict[str, Any], chosen: IntArray
+) -> Cluster:
+    """A host for each entry of `chosen`, (n_hosts,), indices into `types`; the settings' factors change it."""
 
     def column(key: str) -> FloatArray:
         values: FloatArray = np.array([_positive(one, key, path) for one in types])[chosen]
@@ -124,14 +126,14 @@ def _of_types(path: Path, types: List[Dict[str, Any]], broker: Dict[str, Any], c
 
     return Cluster(
         host_types=tuple(field(types[index], "name", str, path, REMEDY) for index in chosen),
-        cores=column("cores"),
-        mips=column("mips"),
-        ram_mb=column("ram_mb"),
+        cores=column("cores") * settings.compute_factor,
+        mips=column("mips") * settings.compute_factor,
+        ram_mb=column("ram_mb") * settings.memory_factor,
         ping_s=column("ping_ms") / 1e3,
-        link_mb_s=column("link_mb_s"),
+        link_mb_s=column("link_mb_s") * settings.network_factor,
         price_usd_h=column("price_usd_h"),
         power_w=np.array([_power_curve(one, path) for one in types])[chosen],
-        broker_link_mb_s=_positive(broker, "link_mb_s", path),
+        broker_link_mb_s=_positive(broker, "link_mb_s", path) * settings.network_factor,
         broker_ping_s=_positive(broker, "ping_ms", path) / 1e3,
     )
 

@@ -61,6 +61,9 @@ class ClusterSettings:
 
     hosts: int = setting(50, "number of hosts, mixed in Table 3's proportions")
     hosts_file: str = setting("", "JSON file of host types; empty: the shipped Table 3")
+    compute_factor: float = setting(1.0, "factor on every worker's cores and instruction rate (appendix A.3: 0.5)")
+    network_factor: float = setting(1.0, "factor on the bandwidth of every link, the broker's too (appendix A.3: 0.5)")
+    memory_factor: float = setting(1.0, "factor on every worker's RAM (appendix A.3: 0.5)")
     mobility: bool = setting(True, "let mobile hosts' latency and bandwidth follow the mobility trace")
     mobility_file: str = setting(
         "", "mobility trace: waypoint or sumo (shipped), or a CSV file (.gz allowed); empty: waypoint"
@@ -72,6 +75,8 @@ class ClusterSettings:
 
     def __post_init__(self) -> None:
         require(self.hosts >= 1, f"cluster.hosts is {self.hosts}; give at least 1 host")
+        for name in ("compute_factor", "network_factor", "memory_factor"):
+            require(getattr(self, name) > 0, f"cluster.{name} is {getattr(self, name)}; give a positive factor")
         require(
             self.location in LOCATIONS, f"cluster.location is {self.location!r}; give one of: {', '.join(LOCATIONS)}"
         )
@@ -111,6 +116,9 @@ class ArrivalSettings:
     """The workload (section 6.2)."""
 
     rate: float = setting(6.0, "mean number of new tasks an interval (Poisson lambda, section 6.2: 6)")
+    rate_steps: Tuple[float, ...] = setting(
+        (), "factors on the rate, each for an equal part of the run, for a load that changes; empty: none"
+    )
     applications: Tuple[str, ...] = setting((), "applications to draw from, uniformly; empty: all of apps.json")
     apps_file: str = setting("", "catalogue of applications (JSON); empty: the shipped data/apps.json")
     batch_min: int = setting(16_000, "fewest images in a task's batch (section 6.2: 16,000)")
@@ -124,6 +132,11 @@ class ArrivalSettings:
     def __post_init__(self) -> None:
         require(self.rate >= 0, f"arrivals.rate is {self.rate}; give 0 or more tasks an interval")
         require(self.rate <= MOST_TASKS, f"arrivals.rate is {self.rate}; give at most {MOST_TASKS:,} tasks an interval")
+        require(
+            all(0 <= one and one * self.rate <= MOST_TASKS for one in self.rate_steps),
+            f"arrivals.rate_steps is {self.rate_steps}; give factors from 0, with at most {MOST_TASKS:,} tasks an "
+            "interval",
+        )
         require(self.batch_min >= 1, f"arrivals.batch_min is {self.batch_min}; give at least 1 image")
         require(
             self.batch_max >= self.batch_min,

@@ -131,6 +131,7 @@ class History:
                     outcomes=[one for one in self.outcomes if one.left_interval < window],
                     decisions=[one.split for one in self.decisions],
                     host_utilisation=hosts.cpu_utilisation[:window].mean(axis=0),
+                    ram_utilisation=float((hosts.ram_used_mb[:window] / hosts.ram_mb).mean()),
                     energy_wh=float(hosts.energy_wh[:window].sum()),
                     cost_usd=float(cluster.price_usd_h.sum()) * hours,
                     interval_s=settings.run.interval_s,

@@ -72,7 +72,7 @@ def build_loop(
         settings=settings,
         cluster=cluster,
         applications=applications,
-        arrivals=PoissonArrivals(settings.arrivals, applications, arrivals),
+        arrivals=PoissonArrivals(settings.arrivals, applications, arrivals, settings.run.intervals),
         decider=decider(DeciderSetup(settings, applications, cluster, decisions)),
         placer=placer(PlacerSetup(settings, cluster, placements)),
         backend=backend or simulated_backend(settings, cluster),

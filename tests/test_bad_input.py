@@ -47,7 +47,7 @@ NAMES: List[Tuple[Tuple[Any, ...], Tuple[str, ...]]] = [
     (("run", "--decider", "layer", "--placer", "json:nothing"), ("placer 'json:nothing' can't be imported",)),
     (("run", *LIGHT, "--set", "arrivals.applications=['Mnist']"), ("unknown application 'Mnist'",
                                                                    "known: CIFAR100, FashionMNIST, MNIST")),
-    (("run", *LIGHT, "--set", "cluster.host=3"), ("unknown key 'host'", "known: hosts, hosts_file")),
+    (("run", *LIGHT, "--set", "cluster.host=3"), ("unknown key 'host'", "known: compute_factor, hosts, hosts_file")),
     (("run", *LIGHT, "--set", "machine.hosts=3"), ("unknown table 'machine'", "known: arrivals, bandit, churn")),
     (("run", *LIGHT, "--set", "hosts=3"), ("--set 'hosts=3' is not of the form TABLE.KEY=VALUE",)),
     (("run", *LIGHT, "--set", "cluster.hosts"), ("is not of the form TABLE.KEY=VALUE",)),

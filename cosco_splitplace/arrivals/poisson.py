@@ -35,10 +35,12 @@ class PoissonArrivals:
     applications : the catalogue; drawn from uniformly.
     generator : every draw comes from it, a fixed number of draws a task, so that the workload of a seed is the same
         for every policy.
+    intervals : the run's length, of which each of the settings' ``rate_steps`` takes an equal part.
     """
 
     def __init__(
-        self, settings: ArrivalSettings, applications: Mapping[str, Application], generator: np.random.Generator
+        self, settings: ArrivalSettings, applications: Mapping[str, Application], generator: np.random.Generator,
+        intervals: int = 1,
     ) -> None:
         for one in applications.values():
             require(
@@ -50,11 +52,18 @@ class PoissonArrivals:
         self._settings = settings
         self._applications = list(applications.values())
         self._generator = generator
+        self._intervals = intervals
         self._next_id = 0
 
     def tasks(self, interval: int) -> List[Task]:
         """The tasks that arrive at the start of `interval`."""
-        return [self._task(interval) for _ in range(int(self._generator.poisson(self._settings.rate)))]
+        return [self._task(interval) for _ in range(int(self._generator.poisson(self._rate(interval))))]
+
+    def _rate(self, interval: int) -> float:
+        steps = self._settings.rate_steps
+        if not steps:
+            return self._settings.rate
+        return self._settings.rate * steps[min(interval * len(steps) // self._intervals, len(steps) - 1)]
 
     def _task(self, interval: int) -> Task:
         draw = self._generator

@@ -14,6 +14,8 @@ from .console import INTERRUPTED, errors
 COMMANDS = {
     "run": "run:run",
     "compare": "compare:compare",
+    "reproduce": "reproduce:reproduce_command",
+    "report": "report:report",
     "bound": "bound:bound",
     "calibrate": "calibrate:calibrate_command",
     "split": "split:split",

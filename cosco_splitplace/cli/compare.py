@@ -12,12 +12,13 @@ import click
 
 from ..config import Settings
 from ..evaluation.comparison import Comparison
-from ..evaluation.experiments import plan_experiments, run_experiments, simulate_model
+from ..evaluation.experiments import plan_experiments, run_experiments
 from ..evaluation.models import resolve_model
 from ..evaluation.pairing import missing_plans, standing_row
 from ..evaluation.result_folder import result_folder
 from ..evaluation.seeds import parse_seeds
 from ..evaluation.summaries import seeds_by_model, summarise
+from ..evaluation.sweep import simulate_model
 from ..evaluation.tables import application_comparison_table, comparison_table, standing_table
 from .common import build_settings, command_line, prepare_placer, print_json, progress_bar, settings_options
 from .console import INTERRUPTED, errors, output
@@ -58,7 +59,7 @@ def compare(
     inside = Inside.enter(cosco) if cosco is not None else None
     defaults, resolve = (inside.defaults(), inside.resolve) if inside else (None, resolve_model)
     settings, numbers = build_settings(**options, defaults=defaults), parse_seeds(seeds)
-    planned = plan_experiments(names, numbers, settings, resume or out or RESULTS, resolve)
+    planned = plan_experiments(names, numbers, settings, resolve)
     run = inside.run_function([one.settings for one in planned]) if inside else simulate_model
     for one in {one.settings.run.placer: one for one in planned}.values():
         prepare_placer(one.settings, as_json)
@@ -91,7 +92,7 @@ def comparison_object(comparison: Comparison) -> Dict[str, Any]:
         "paired": [standing_row(one) for one in comparison.standings],
         "bounds": [asdict(one) for one in comparison.bounds],
         "runs": comparison.frame.to_dict("records"),
-        "failures": [asdict(one) for one in comparison.failures],
+        "failures": [one.as_row() for one in comparison.failures],
         "data_sources": dict(comparison.data_sources),
         "interrupted": comparison.interrupted,
     }

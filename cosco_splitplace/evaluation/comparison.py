@@ -20,17 +20,9 @@ from .plots import comparison_plots, write_plots
 from .report import write_comparison_report
 from .result_folder import SETTINGS_FILE, WALL_CLOCK_METRIC, RunMetrics
 from .summaries import Summary, application_spreads, seeds_by_model, summarise, summary_rows
+from .sweep import RunFailure
 
 FORMAT_VERSION = 1
-
-
-@dataclass(frozen=True)
-class RunFailure:
-    """A run that crashed."""
-
-    model: str
-    seed: int
-    error: str
 
 
 @dataclass(frozen=True)
@@ -79,13 +71,13 @@ def write_comparison(
     comparison = Comparison(
         folder, frame, spreads, sources, tuple(failures), stands, tuple(bounds), skipped, interrupted
     )
-    write_json(folder / "failures.json", [asdict(one) for one in failures])
+    write_json(folder / "failures.json", [one.as_row() for one in failures])
     write_text(folder / SETTINGS_FILE, settings.to_toml())
     if runs:
         _write_tables(comparison, rows, by_application)
         plots = comparison_plots(frame, spreads, sources)
         write_plots(plots, folder)
-        failed = [asdict(one) for one in failures]
+        failed = [one.as_row() for one in failures]
         write_comparison_report(frame, spreads, sources, settings, folder, plots, failed, command, stands)
     return comparison
 

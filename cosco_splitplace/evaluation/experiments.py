@@ -1,4 +1,4 @@
-"""Many runs: every model with every seed, in processes, each kept as soon as it is done.
+"""A comparison: every model with every seed, each run in a folder of its own.
 
 ``OUT/runs/<model>-seed<k>/`` holds one run; it appears under that name only when it is complete, with a hash of its
 settings and model in it. The same command on the same folder skips what is complete, so that an interrupted
@@ -7,77 +7,31 @@ comparison goes on where it stopped. One worker or many: the files are the same 
 
 from __future__ import annotations
 
-import hashlib
-import logging
 import os
 import shutil
-import traceback
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Callable, Dict, Iterator, List, Optional, Sequence, Set, Union
+from typing import Callable, List, Optional, Sequence, Tuple
 from urllib.parse import quote
-
-from joblib import Parallel, delayed
-from joblib.externals.loky.process_executor import BrokenProcessPool
 
 from ..config import Settings
 from ..errors import DataFileError, ResultExistsError, require
 from ..records import RunResult
 from .bounds.run_bounds import RunBounds, kept_bounds
-from .comparison import Comparison, RunFailure, write_comparison
+from .comparison import Comparison, write_comparison
 from .files import read_json, write_json, write_text
 from .models import NamedModel, resolve_model
 from .result_folder import RunMetrics, read_metrics, write_result
-
-logger = logging.getLogger(__name__)
+from .sweep import Progress, Run, RunFailure, refuse_unknown_parts, simulate_model, sweep
 
 RunFunction = Callable[[Settings, str], RunResult]
 Resolve = Callable[[str], NamedModel]
-Progress = Callable[[int, int, str], None]  # (runs done, runs in all, what was done last)
 COMPLETE_FILE = "complete.json"
 
 
-@dataclass(frozen=True)
-class Experiment:
-    """One run to be done: a model with a seed, its settings, and its folder."""
-
-    model: str
-    seed: int
-    settings: Settings
-    folder: Path
-
-    @property
-    def content(self) -> str:
-        """The hash of what determines the run: settings (decider, placer and seed among them) and model name."""
-        return hashlib.sha256(f"{self.settings.to_toml()}\n{self.model}".encode()).hexdigest()
-
-
-def simulate_model(settings: Settings, model: str) -> RunResult:
-    """The default run function: the loop, on the simulated backend."""
-    from ..simulation import simulate  # late: whoever brings another function needs no loop
-
-    return simulate(settings, model=model)
-
-
-def refuse_unknown_parts(plan: Sequence[Experiment]) -> None:
-    """Look up every decider and placer of `plan` before anything runs.
-
-    Raises
-    ------
-    ConfigurationError
-        A decider or placer is not registered, or its ``module:Name`` can't be imported.
-    """
-    from ..deciders import DECIDERS
-    from ..placement import PLACERS
-
-    for one in plan:
-        DECIDERS.get(one.settings.run.decider)
-        PLACERS.get(one.settings.run.placer)
-
-
 def plan_experiments(
-    models: Sequence[str], seeds: Sequence[int], settings: Settings, out: Path, resolve: Resolve = resolve_model
-) -> List[Experiment]:
+    models: Sequence[str], seeds: Sequence[int], settings: Settings, resolve: Resolve = resolve_model
+) -> List[Run]:
     """All runs of a comparison, model by model; `resolve` finds the model of a name.
 
     Raises
@@ -93,12 +47,16 @@ def plan_experiments(
     names = [one.name for one in named]
     require(len(set(names)) == len(names), f"models {', '.join(names)} name one twice")
     require(len(set(seeds)) == len(seeds), f"seeds {', '.join(map(str, seeds))} name one twice")
-    return [_experiment(model, seed, settings, out) for model in named for seed in seeds]
+    return [
+        Run(model.name, settings.replace(run={"decider": model.decider, "placer": model.placer, "seed": seed}))
+        for model in named
+        for seed in seeds
+    ]
 
 
-def _experiment(model: NamedModel, seed: int, settings: Settings, out: Path) -> Experiment:
-    own = settings.replace(run={"decider": model.decider, "placer": model.placer, "seed": seed})
-    return Experiment(model.name, seed, own, out / "runs" / f"{quote(model.name, safe='+')}-seed{seed}")
+def run_folder(one: Run, out: Path) -> Path:
+    """Where a comparison in `out` keeps the run."""
+    return out / "runs" / f"{quote(one.model, safe='+')}-seed{one.seed}"
 
 
 def run_experiments(
@@ -140,124 +98,85 @@ def run_experiments(
     DataFileError
         A complete run in `out` is damaged.
     """
-    require(jobs >= 1, f"jobs is {jobs}; give at least 1 worker")
-    plan = plan_experiments(models, seeds, settings, Path(out), resolve)
+    out = Path(out)
+    plan = plan_experiments(models, seeds, settings, resolve)
     against = plan[0].model if baseline is None else resolve(baseline).name
     names = list(dict.fromkeys(one.model for one in plan))
     require(against in names, f"baseline {against} is none of the models that are compared: {', '.join(names)}")
     if run is simulate_model:
         refuse_unknown_parts(plan)
-    done: Dict[str, RunMetrics] = {}
-    for one in plan:
-        if is_complete(one):
-            done[one.folder.name] = read_metrics(one.folder)
-    pending = [one for one in plan if one.folder.name not in done]
-    failures: List[RunFailure] = []
-    interrupted = False
-    tell = progress or _say_nothing
-    tell(len(done), len(plan), f"{len(done)} done before" if done else "")
-    skipped = len(done)
-    try:
-        for finished in _run_all(pending, run, jobs):
-            if isinstance(finished, RunFailure):
-                failures.append(finished)
-                logger.warning("%s with seed %d failed: %s", finished.model, finished.seed, finished.error)
-            else:
-                done[finished.folder.name] = read_metrics(finished.folder)
-            tell(len(done) + len(failures), len(plan), f"{finished.model}, seed {finished.seed}")
-    except KeyboardInterrupt:
-        interrupted = True
-        done.update({one.folder.name: read_metrics(one.folder) for one in pending if is_complete(one)})
-    order = [(one.model, one.seed) for one in plan]
-    failures.sort(key=lambda one: order.index((one.model, one.seed)))
-    runs = [done[one.folder.name] for one in plan if one.folder.name in done]
+    swept = sweep(
+        plan, partial(_run_one, out, run), partial(_kept, out), lambda one, _: read_metrics(run_folder(one, out)),
+        jobs, progress,
+    )
+    for failure, one in _failed(swept.failures, plan):
+        write_text(_trace_file(one, out), failure.trace or failure.error)
+    runs = [swept.done[one.content] for one in plan if one.content in swept.done]
     bounds: List[RunBounds] = []
-    if run is simulate_model and runs and not interrupted:
+    if run is simulate_model and runs and not swept.interrupted:
         for number, seed in enumerate(seeds, 1):
             bounds.append(kept_bounds(settings.replace(run={"seed": seed})))
-            tell(len(plan), len(plan), f"bound {number} of {len(seeds)}")
+            if progress is not None:
+                progress(len(plan), len(plan), f"bound {number} of {len(seeds)}")
     return write_comparison(
-        Path(out), settings, runs, failures, command, skipped=skipped, interrupted=interrupted, baseline=against,
-        bounds=bounds,
+        out, settings, runs, swept.failures, command, skipped=swept.skipped, interrupted=swept.interrupted,
+        baseline=against, bounds=bounds,
     )
 
 
-def is_complete(one: Experiment) -> bool:
-    """Whether the experiment's folder holds its whole result.
+def is_complete(one: Run, out: Path) -> bool:
+    """Whether the run's folder in `out` holds its whole result.
 
     Raises
     ------
     ResultExistsError
         The folder holds the result of other settings.
     """
-    if not one.folder.is_dir():
+    folder = run_folder(one, out)
+    if not folder.is_dir():
         return False
-    mark = one.folder / COMPLETE_FILE
-    found = read_json(mark, f"remove {one.folder} and repeat the command with --resume")
+    mark = folder / COMPLETE_FILE
+    found = read_json(mark, f"remove {folder} and repeat the command with --resume")
     if not isinstance(found, dict) or "content" not in found:
-        raise DataFileError(f"{mark} is damaged; remove {one.folder} and repeat the command with --resume")
+        raise DataFileError(f"{mark} is damaged; remove {folder} and repeat the command with --resume")
     if found["content"] != one.content:
         raise ResultExistsError(
-            f"{one.folder} was made with other settings and results are never overwritten; give another --out, "
+            f"{folder} was made with other settings and results are never overwritten; give another --out, "
             "or the settings that the comparison began with"
         )
     return True
 
 
-def _run_all(
-    pending: Sequence[Experiment], run: RunFunction, jobs: int
-) -> Iterator[Union[Experiment, RunFailure]]:
-    if jobs == 1 or not pending:
-        yield from (_run_one(one, run) for one in pending)
+def _kept(out: Path, one: Run) -> Optional[RunMetrics]:
+    return read_metrics(run_folder(one, out)) if is_complete(one, out) else None
+
+
+def _run_one(out: Path, run: RunFunction, one: Run) -> None:
+    """Do one run and write it under its name in one step."""
+    if is_complete(one, out):  # done by a worker that was lost before it could say so
         return
-    told: Set[str] = set()
-    try:
-        for finished in _in_processes(pending, run, jobs):
-            told.add(f"{finished.model} {finished.seed}")
-            yield finished
-    except BrokenProcessPool as error:
-        # a worker was killed, nobody knows by which run: do what is left one by one, each in a process of its own
-        logger.warning("a worker process died (%s); going on with one run at a time", type(error).__name__)
-        for one in [one for one in pending if f"{one.model} {one.seed}" not in told]:
-            yield from [one] if is_complete(one) else _alone(one, run)
-
-
-def _in_processes(
-    pending: Sequence[Experiment], run: RunFunction, jobs: int
-) -> Iterator[Union[Experiment, RunFailure]]:
-    workers = Parallel(n_jobs=max(2, min(jobs, len(pending))), return_as="generator_unordered", batch_size=1)
-    yield from workers(delayed(_run_one)(one, run) for one in pending)
-
-
-def _alone(one: Experiment, run: RunFunction) -> Iterator[Union[Experiment, RunFailure]]:
-    try:
-        yield from _in_processes([one], run, 2)
-    except BrokenProcessPool:
-        yield RunFailure(one.model, one.seed, "its worker process was killed (out of memory?)")
-
-
-def _run_one(one: Experiment, run: RunFunction) -> Union[Experiment, RunFailure]:
-    """Do one run and write it under its name in one step; a crash becomes a record, with its traceback beside."""
-    partial = one.folder.with_name(f".{one.folder.name}.{os.getpid()}.part")
-    trace = one.folder.with_name(f"{one.folder.name}.traceback.txt")
-    for leftover in one.folder.parent.glob(f".{one.folder.name}.*.part"):  # of a process that was killed
+    folder = run_folder(one, out)
+    partial_folder = folder.with_name(f".{folder.name}.{os.getpid()}.part")
+    for leftover in folder.parent.glob(f".{folder.name}.*.part"):  # of a process that was killed
         shutil.rmtree(leftover, ignore_errors=True)
-    partial.mkdir(parents=True)
+    partial_folder.mkdir(parents=True)
     try:
         result = run(one.settings, one.model)
         if not result.complete:
             raise KeyboardInterrupt  # the loop stops early, and keeps what it has, only when it is told to
-        write_result(result, partial)
-        write_json(partial / COMPLETE_FILE, {"version": 1, "content": one.content})
-        os.replace(partial, one.folder)
-        trace.unlink(missing_ok=True)
-    except Exception as error:
-        write_text(trace, traceback.format_exc())
-        return RunFailure(one.model, one.seed, f"{type(error).__name__}: {error}")
+        write_result(result, partial_folder)
+        write_json(partial_folder / COMPLETE_FILE, {"version": 1, "content": one.content})
+        os.replace(partial_folder, folder)
+        _trace_file(one, out).unlink(missing_ok=True)
     finally:
-        shutil.rmtree(partial, ignore_errors=True)
-    return one
+        shutil.rmtree(partial_folder, ignore_errors=True)
 
 
-def _say_nothing(done: int, total: int, label: str) -> None:
-    pass
+def _trace_file(one: Run, out: Path) -> Path:
+    folder = run_folder(one, out)
+    return folder.with_name(f"{folder.name}.traceback.txt")
+
+
+def _failed(failures: Sequence[RunFailure], plan: Sequence[Run]) -> List[Tuple[RunFailure, Run]]:
+    by_name = {(one.model, one.seed): one for one in plan}
+    return [(failure, by_name[failure.model, failure.seed]) for failure in failures]

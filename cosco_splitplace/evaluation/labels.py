@@ -33,6 +33,7 @@ _SHOWN: Dict[str, Tuple[str, int]] = {
     "energy_mwh": ("Energy", 4),
     "scheduling_s": ("Scheduling Time", 3),
     "fairness": ("Fairness", 2),
+    "ram_utilisation": ("RAM in Use", 1),
     "wait_intervals": ("Wait Time", 2),
     "response_intervals": ("Response Time", 2),
     "violations": ("SLA Violations", 2),

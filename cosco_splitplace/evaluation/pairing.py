@@ -52,6 +52,43 @@ class Standing:
         return "better" if self.difference > 0 else "worse"
 
 
+@dataclass(frozen=True)
+class Difference:
+    """One quantity less another, paired by seed.
+
+    ``mean`` over the ``n`` seeds that both have, ``std`` (sample standard deviation), ``low`` and ``high`` (bootstrap
+    95 % interval of the mean; NaN for fewer than 3 seeds), ``wins`` (seeds in which the first is larger).
+    """
+
+    mean: float
+    std: float
+    low: float
+    high: float
+    wins: int
+    n: int
+
+    @property
+    def sign(self) -> Optional[int]:
+        """1 or -1 where the interval is above or below 0; 0 where it holds 0; None where there is none."""
+        if not math.isfinite(self.low):
+            return None
+        return 0 if self.low <= 0 <= self.high else int(math.copysign(1, self.mean))
+
+
+def paired_difference(own: "pd.Series[float]", other: "pd.Series[float]") -> Difference:
+    """`own` less `other`; both have one value a seed."""
+    values = _present(own - other)
+    low, high = bootstrap_interval(values)
+    return Difference(
+        mean=_mean(values),
+        std=float(values.std(ddof=1)) if len(values) > 1 else math.nan,
+        low=low,
+        high=high,
+        wins=int((values > 0).sum()),
+        n=len(values),
+    )
+
+
 def standings(frame: pd.DataFrame, baseline: str, bounds: Sequence[RunBounds] = ()) -> List[Standing]:
     """Every model's standing, in the order of the frame.
 
@@ -67,19 +104,18 @@ def standings(frame: pd.DataFrame, baseline: str, bounds: Sequence[RunBounds] = 
     found = []
     for model in dict.fromkeys(str(one) for one in frame["model"]):
         own = rewards[model]
-        differences = _present(own - rewards[baseline])
-        low, high = bootstrap_interval(differences)
+        paired = paired_difference(own, rewards[baseline])
         to_plans = _present(plans - own)
         found.append(
             Standing(
                 model=model,
                 baseline=baseline,
-                difference=_mean(differences),
-                std=float(differences.std(ddof=1)) if len(differences) > 1 else math.nan,
-                low=low,
-                high=high,
-                wins=int((differences > 0).sum()),
-                n=len(differences),
+                difference=paired.mean,
+                std=paired.std,
+                low=paired.low,
+                high=paired.high,
+                wins=paired.wins,
+                n=paired.n,
                 gap_no_contention=_mean(_present(no_contention - own)),
                 gap_plan=_mean(to_plans),
                 plans=len(to_plans),

@@ -50,7 +50,7 @@ def write_report(
         else str(run.intervals)
     )
     values = result.metrics
-    text = _render(
+    text = render(
         "report.html.j2",
         title=f"{result.model}: a run of {done} intervals",
         subtitle=f"decider {run.decider}, placer {run.placer} · {result.settings.cluster.hosts} hosts · "
@@ -69,7 +69,7 @@ def write_report(
             for one in (*TABLE_4, *BEYOND_TABLE_4)
         ],
         applications=_application_table(result),
-        plots=_embedded(plots),
+        plots=embedded(plots),
         command=command,
         repeat="cosco-splitplace run --config settings.toml",
         settings=result.settings.to_toml(),
@@ -103,7 +103,7 @@ def write_comparison_report(
     summary, seeds = summarise(frame), seeds_by_model(frame)
     numbers = ", ".join(str(one) for one in sorted(set(frame["seed"])))
     models = ",".join(summary)
-    text = _render(
+    text = render(
         "comparison.html.j2",
         title=f"{len(summary)} models compared",
         subtitle=f"{settings.run.intervals} intervals of {settings.run.interval_s:g} s · "
@@ -118,7 +118,7 @@ def write_comparison_report(
             _model_table(application_label(name, data_sources), one, PER_APPLICATION)
             for name, one in applications.items()
         ],
-        plots=_embedded(plots),
+        plots=embedded(plots),
         command=command,
         repeat=f"cosco-splitplace compare --config settings.toml --models {models} --seeds {numbers.replace(' ', '')}",
         settings=settings.to_toml(),
@@ -128,7 +128,8 @@ def write_comparison_report(
     return folder / REPORT_FILE
 
 
-def _render(template: str, **values: Any) -> str:
+def render(template: str, **values: Any) -> str:
+    """A page from a template of this package, in which text is escaped and nothing may be missing."""
     loader = jinja2.FileSystemLoader(Path(__file__).parent / "templates")
     environment = jinja2.Environment(
         loader=loader, autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True
@@ -136,7 +137,8 @@ def _render(template: str, **values: Any) -> str:
     return environment.get_template(template).render(**values)
 
 
-def _embedded(plots: Sequence[Plot]) -> List[Dict[str, str]]:
+def embedded(plots: Sequence[Plot]) -> List[Dict[str, str]]:
+    """Plots as templates take them: the pictures as text, for pages that fetch nothing."""
     return [
         {
             "name": plot.name,

@@ -28,6 +28,7 @@ METRICS: Sequence[Metric] = (
     Metric("energy_mwh", "MW h", "energy of all hosts over the run (Table 4)", "lower"),
     Metric("scheduling_s", "s", "wall-clock time of deciding and placing, mean of an interval (Table 4)", "lower"),
     Metric("fairness", "0-1", "Jain's index of the hosts' mean CPU utilisation (section 6.4, item 7)", "higher"),
+    Metric("ram_utilisation", "fraction", "RAM in use of all hosts' RAM, mean over hosts and intervals", "lower"),
     Metric("wait_intervals", "intervals", "time in the queue, mean of a task's critical path (item 5)", "lower"),
     Metric("response_intervals", "intervals", "whole intervals from arrival to result, both included", "lower"),
     Metric("violations", "fraction", "tasks whose response is longer than their deadline (eq. 14)", "lower"),
@@ -80,6 +81,7 @@ def run_metrics(
     outcomes: Sequence[TaskOutcome],
     decisions: Sequence[str],
     host_utilisation: FloatArray,
+    ram_utilisation: float,
     energy_wh: float,
     cost_usd: float,
     interval_s: float,
@@ -95,6 +97,7 @@ def run_metrics(
     outcomes : the tasks that left in it.
     decisions : the split of every task that arrived.
     host_utilisation : each host's mean CPU utilisation over the run, (n_hosts,), in [0, 1].
+    ram_utilisation : share of the hosts' RAM in use, mean over hosts and intervals.
     energy_wh, cost_usd : of all hosts over the run.
     interval_s : length of an interval.
     scheduling_s : mean wall-clock time of deciding and placing an interval.
@@ -113,6 +116,7 @@ def run_metrics(
         "energy_mwh": energy_wh / 1e6,
         "scheduling_s": scheduling_s,
         "fairness": jain_fairness(host_utilisation),
+        "ram_utilisation": ram_utilisation,
         "wait_intervals": wait_s / interval_s,
         "response_intervals": _mean([one.response_intervals for one in outcomes]),
         "violations": _mean([one.violated for one in outcomes]),

@@ -25,6 +25,18 @@ CONTENT: Dict[str, Any] = {
 }
 
 
+def test_factors_on_compute_network_and_memory() -> None:
+    full, cut = load_cluster(ClusterSettings()), load_cluster(
+        ClusterSettings(compute_factor=0.5, network_factor=0.25, memory_factor=0.75)
+    )
+    np.testing.assert_allclose(cut.mips, full.mips / 2)
+    np.testing.assert_allclose(cut.cores, full.cores / 2)
+    np.testing.assert_allclose(cut.link_mb_s, full.link_mb_s / 4)
+    assert cut.broker_link_mb_s == full.broker_link_mb_s / 4
+    np.testing.assert_allclose(cut.ram_mb, full.ram_mb * 0.75)
+    np.testing.assert_array_equal(cut.price_usd_h, full.price_usd_h)
+
+
 @pytest.mark.parametrize(
     ("hosts", "counts"),
     [(50, (20, 10, 10, 10)), (10, (4, 2, 2, 2)), (1, (1, 0, 0, 0)), (100, (40, 20, 20, 20)), (7, (3, 2, 1, 1))],

@@ -72,7 +72,7 @@ def test_wrong_types(table: str, key: str, value: Any, message: str) -> None:
 def test_unknown_tables_and_keys_are_named_with_the_known_ones() -> None:
     with pytest.raises(ConfigurationError, match="unknown table 'runs'; known: arrivals, bandit, churn, cluster, "):
         Settings.from_mapping({"runs": {}})
-    with pytest.raises(ConfigurationError, match=r"\[cluster\]: unknown key 'host', 'size'; known: hosts, hosts_file"):
+    with pytest.raises(ConfigurationError, match=r"\[cluster\]: unknown key 'host', 'size'; known: compute_factor, "):
         Settings.from_mapping({"cluster": {"size": 3, "host": 4}})
     with pytest.raises(ConfigurationError, match=r"\[run\] must be a table, not 3"):
         Settings.from_mapping({"run": 3})
@@ -84,6 +84,10 @@ IMPOSSIBLE: Dict[str, Any] = {
     "run.seed": (-1,),
     "run.drain_intervals": (-1,),
     "cluster.hosts": (0, -5),
+    "cluster.compute_factor": (0.0, -1.0, float("nan"), float("inf")),
+    "cluster.network_factor": (0.0, -1.0, float("nan")),
+    "cluster.memory_factor": (0.0, -1.0, float("nan")),
+    "arrivals.rate_steps": ([1.0, -0.1], [1e9]),
     "cluster.location": ("", "Cloud", "moon"),
     "churn.stay_intervals": (0.5, -1.0, float("nan"), float("inf")),
     "churn.away_intervals": (0.0, 0.9, float("nan")),

@@ -82,7 +82,8 @@ def no_contention(settings: Settings) -> NoContention:
 
 def arriving_tasks(settings: Settings, applications: Mapping[str, Application]) -> List[Task]:
     """All tasks of a run: they do not depend on what becomes of them."""
-    arrivals = PoissonArrivals(settings.arrivals, applications, generators(settings.run.seed)[0])
+    draw = generators(settings.run.seed)[0]
+    arrivals = PoissonArrivals(settings.arrivals, applications, draw, settings.run.intervals)
     return [task for interval in range(settings.run.intervals) for task in arrivals.tasks(interval)]
 
 

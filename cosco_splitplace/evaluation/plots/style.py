@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from dataclasses import dataclass
-from typing import Any, Callable, List, Sequence, Tuple
+from typing import Any, Callable, Dict, List, Sequence, Tuple
 
 import matplotlib
 import numpy as np
@@ -51,7 +51,12 @@ _STYLE: Any = {
     "ytick.labelsize": 8.5,
     "savefig.bbox": None,
     "path.simplify": True,
+    "pdf.fonttype": 42,  # letters as letters, which readers can search
 }
+
+_NO_DATES: Any = {
+    "png": {"Software": None, "Creation Time": None}, "svg": {"Date": None}, "pdf": {"CreationDate": None},
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -71,11 +76,18 @@ def figure(height_in: float) -> Figure:
 
 def styled(draw: Callable[[], Figure], kind: str = "png") -> bytes:
     """The PNG or SVG of the figure that `draw` makes, in the house's style; the same figure gives the same bytes."""
-    unsaid = {"png": {"Software": None, "Creation Time": None}, "svg": {"Date": None}}
+    return styled_as(draw, (kind,))[kind]
+
+
+def styled_as(draw: Callable[[], Figure], formats: Sequence[str]) -> Dict[str, bytes]:
+    """The figure that `draw` makes, in the house's style, as "png", "svg" or "pdf"; the same figure, the same bytes."""
     with matplotlib.rc_context({**_STYLE, "svg.hashsalt": "cosco-splitplace"}):
-        buffer = io.BytesIO()
-        draw().savefig(buffer, format=kind, dpi=DPI, metadata=unsaid[kind])
-    return buffer.getvalue()
+        made, found = draw(), {}
+        for name in formats:
+            buffer = io.BytesIO()
+            made.savefig(buffer, format=name, dpi=DPI, metadata=_NO_DATES[name])
+            found[name] = buffer.getvalue()
+    return found
 
 
 def split_colour(split: str, splits: Sequence[str]) -> str:

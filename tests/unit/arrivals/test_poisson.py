@@ -32,6 +32,13 @@ def test_rate_0_brings_no_task() -> None:
     assert sum(map(len, workload(intervals=50, rate=0.0))) == 0
 
 
+def test_a_load_that_changes_has_the_mean_of_each_part() -> None:
+    settings = ArrivalSettings(rate=6.0, rate_steps=(0.5, 2.0, 0.0))
+    arrivals = PoissonArrivals(settings, APPLICATIONS, np.random.default_rng(0), 3000)
+    counts = np.array([len(arrivals.tasks(number)) for number in range(3000)]).reshape(3, 1000)
+    assert counts.mean(axis=1) == pytest.approx([3.0, 12.0, 0.0], abs=0.4)  # 3.6 standard errors of the second part
+
+
 def test_applications_and_batches_are_uniform() -> None:
     tasks = [task for one in workload(batch_min=10, batch_max=13) for task in one]
     shares = Counter(task.application for task in tasks)

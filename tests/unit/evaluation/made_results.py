@@ -69,7 +69,8 @@ def made_result(settings: Settings, model: str = "SplitPlace", bandit: bool = Tr
     hosts = _hosts(settings, fragments, random)
     intervals = tuple(_intervals(settings, tasks, decisions, outcomes, fragments, hosts, bandit, random))
     metrics = run_metrics(
-        outcomes, [one.split for one in decisions], hosts.cpu_utilisation.mean(axis=0), float(hosts.energy_wh.sum()),
+        outcomes, [one.split for one in decisions], hosts.cpu_utilisation.mean(axis=0),
+        float((hosts.ram_used_mb / hosts.ram_mb).mean()), float(hosts.energy_wh.sum()),
         float(hosts.price_usd_h.sum()) * run.intervals * run.interval_s / 3600, run.interval_s,
         float(np.mean([one.scheduling_s for one in intervals])), sum(one.migrations for one in intervals), 0, 0,
     )  # fmt: skip

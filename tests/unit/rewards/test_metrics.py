@@ -17,6 +17,7 @@ EXPECTED: Dict[str, float] = {
     "energy_mwh": 0.0045,
     "scheduling_s": 0.25,
     "fairness": 0.64 / (2 * 0.4),  # (0.2 + 0.6)^2 / (2 (0.04 + 0.36))
+    "ram_utilisation": 0.35,
     "wait_intervals": 0.5,  # (100 + 200) / 2 / 300
     "response_intervals": 4.0,
     "violations": 0.5,
@@ -55,7 +56,8 @@ def measured(**changes: Any) -> Dict[str, float]:
     ]  # fmt: skip
     values: Dict[str, Any] = dict(
         outcomes=outcomes, decisions=["layer", "semantic", "layer"], host_utilisation=np.array([0.2, 0.6]),
-        energy_wh=4500.0, cost_usd=12.0, interval_s=300.0, scheduling_s=0.25, migrations=4, losses=2, fallbacks=3,
+        ram_utilisation=0.35, energy_wh=4500.0, cost_usd=12.0, interval_s=300.0, scheduling_s=0.25, migrations=4,
+        losses=2, fallbacks=3,
     )
     values.update(changes)
     drained = drained_metrics(values["outcomes"], len(values["decisions"]), values["interval_s"])
