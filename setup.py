@@ -28,6 +28,7 @@ setup(
         "mlxtend>=0.21",
         "numba>=0.57",
         "numpy>=1.22",
+        "orjson>=3.8",
         "pandas>=1.5",
         "psutil>=5.9",
         "requests>=2.25",

@@ -14,6 +14,7 @@ from .console import INTERRUPTED, errors
 COMMANDS = {
     "run": "run:run",
     "compare": "compare:compare",
+    "dashboard": "dashboard:dashboard",
     "bound": "bound:bound",
     "calibrate": "calibrate:calibrate_command",
     "split": "split:split",

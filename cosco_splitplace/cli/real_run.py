@@ -16,6 +16,7 @@ from ..errors import require
 from ..evaluation.models import model_name
 from ..evaluation.report import write_report
 from ..evaluation.result_folder import SETTINGS_FILE, result_folder, write_result
+from ..live import LiveJournal
 from .common import build_settings, command_line, prepare_placer, print_json, progress_bar
 from .console import INTERRUPTED, errors
 
@@ -80,7 +81,8 @@ def real_run(
     with place as folder, progress_bar(as_json) as report:
         (folder / SETTINGS_FILE).write_text(settings.to_toml(), encoding="utf-8")
         run = run_on_testbed(
-            settings, testbed, folder, model, lambda done, total: report(f"{model}: intervals", done, total)
+            settings, testbed, folder, model, lambda done, total: report(f"{model}: intervals", done, total),
+            LiveJournal(folder, model),
         )
     result = run.result
     write_result(result, folder)

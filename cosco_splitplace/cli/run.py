@@ -20,6 +20,7 @@ from ..evaluation.models import model_name
 from ..evaluation.report import write_report
 from ..evaluation.result_folder import SETTINGS_FILE, read_metrics, result_folder, write_result
 from ..evaluation.tables import application_table, summary_table
+from ..live import LIVE_FILE, LiveJournal
 from ..records import RunResult
 from ..simulation import simulate
 from .common import (
@@ -118,7 +119,10 @@ def run(
     place: ContextManager[Path] = result_folder(out, stem, parent) if resume is None else nullcontext(resume)
     with place as folder, progress_bar(as_json) as report:
         execute = partial(inside.simulate, folder=folder) if inside else simulate
-        result = execute(settings, model, lambda done, total: report(f"{model}: intervals", done, total))
+        result = execute(
+            settings, model, lambda done, total: report(f"{model}: intervals", done, total),
+            live=LiveJournal(folder, model),
+        )
     if resume is None:
         write_result(result, folder)
     else:
@@ -227,3 +231,4 @@ def _write_continued(result: RunResult, folder: Path) -> None:
             )
         for path in sorted(Path(name).iterdir()):
             os.replace(path, folder / path.name)
+    (folder / LIVE_FILE).unlink(missing_ok=True)

@@ -13,6 +13,7 @@ from ...arrivals.catalogue import load_catalogue
 from ...cluster import Cluster, cluster_of
 from ...config import Settings
 from ...errors import AgentRefusal
+from ...live import LiveJournal
 from ...records import RunResult
 from ...simulation import Progress, build_loop, run_loop
 from ...threads import limited_threads
@@ -62,13 +63,19 @@ def offered_cluster(settings: Settings, hosts: HostsFile) -> Cluster:
 
 
 def run_on_testbed(
-    settings: Settings, hosts: HostsFile, folder: Path, model: str = "", progress: Optional[Progress] = None
+    settings: Settings,
+    hosts: HostsFile,
+    folder: Path,
+    model: str = "",
+    progress: Optional[Progress] = None,
+    live: Optional[LiveJournal] = None,
 ) -> TestbedRun:
     """Run `settings` on the agents of `hosts`, in real time.
 
     Parameters
     ----------
     folder : where journal and results are kept; a run that was killed there is gone on with.
+    live : writes down what happens while it happens.
 
     Raises
     ------
@@ -81,7 +88,7 @@ def run_on_testbed(
         try:
             backend.greet()
             loop = build_loop(settings, cluster=backend.cluster, backend=journaled, accuracy=backend)
-            result = run_loop(loop, model, progress)
+            result = run_loop(loop, model, progress, live=live)
         except BaseException:
             backend.abandon()
             raise
