@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # one BLAS thread a process: results do not depend on the machine, and workers do not crowd each other
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: run test bench testbed bench-testbed clean
+.PHONY: run test bench testbed bench-testbed bench-dashboard clean
 
 run: $(VENV)/installed
 	$(BIN)/cosco-splitplace run
@@ -34,6 +34,9 @@ $(VENV)/installed-test: $(VENV)/installed
 
 bench-testbed: $(VENV)/installed
 	$(BIN)/python benchmarks/testbed.py
+
+bench-dashboard: $(VENV)/installed-test
+	$(BIN)/python benchmarks/dashboard.py
 
 clean:
 	rm -rf $(VENV) build *.egg-info

@@ -16,6 +16,7 @@ setup(
     package_dir={f"cosco_splitplace.{name}": name for name in DROP_INS},
     package_data={
         "cosco_splitplace": ["py.typed", "data/*", "data/*/*", "data/*/*/*", "data/*/*/*/*"],
+        "cosco_splitplace.dashboard": ["grafana.json", "static/*", "static/*/*"],
         "cosco_splitplace.evaluation": ["*.j2", "templates/*"],
     },
     install_requires=[
@@ -42,7 +43,7 @@ setup(
     ],
     extras_require={
         "test": ["hypothesis>=6.0", "mypy>=1.5", "pandas-stubs", "pytest>=7.0", "ruff>=0.1", "schemathesis>=4.0",
-                 "types-requests"],
+                 "selenium>=4.10", "types-requests"],
         "dev": ["py-spy"],
     },
     entry_points={"console_scripts": ["cosco-splitplace = cosco_splitplace.cli:main"]},

@@ -1,8 +1,8 @@
 """The live journal: what a run appends to its result folder while it goes on, for whoever watches.
 
 ``live.jsonl`` holds one JSON object a line: first what the run is, then what happened in the intervals since the line
-before. Where intervals take less than a moment, a line covers several: writing never takes more than SHARE of a run. The
-writer holds a lock on the file as long as it lives: a file without one belongs to a run that was killed. When the
+before. Where intervals take less than a moment, a line covers several: writing never takes more than SHARE of a run.
+The writer holds a lock on the file as long as it lives: a file without one belongs to a run that was killed. When the
 result is written, which holds all of it and more, the journal is removed.
 """
 

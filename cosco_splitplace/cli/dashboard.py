@@ -8,26 +8,27 @@ import subprocess
 import sys
 import threading
 import webbrowser
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, Iterator, Optional, Tuple
+from typing import TYPE_CHECKING, Any, Callable, Iterator, Optional, Sequence, Tuple, TypeVar
 
 import click
 
-from ..agent.serving import Tls, parse_listen, read_token
-from ..dashboard.security import LOOPBACK
-from ..dashboard.server import DashboardServer
 from ..errors import ConfigurationError, require
 from .console import errors
 
+if TYPE_CHECKING:
+    from ..agent.serving import Tls
+    from ..dashboard.server import DashboardServer
+
+F = TypeVar("F", bound=Callable[..., Any])
 HOST, PORT = "127.0.0.1", 8050
 PORTS = 10  # tried one after the other where none was asked for
-STARTS_WITHIN_S = 60.0
 
 
 @click.command()
 @click.argument("results", metavar="[RESULT]...", nargs=-1, type=click.Path(path_type=Path))
-@click.option("--port", type=click.IntRange(0, 65535), help=f"Port on loopback; 0: any.  [default: {PORT}, or the next]")
+@click.option("--port", type=click.IntRange(0, 65535), help=f"Port on loopback; 0: any.  [default: {PORT} or next]")
 @click.option("--listen", metavar="HOST:PORT", help="Another address than loopback; it then needs a token.")
 @click.option(
     "--token-file", type=click.Path(path_type=Path),
@@ -62,6 +63,9 @@ def dashboard(
     A run that goes on is followed; a folder that has no run yet is waited for. The page only reads: start, stop and
     reload it at any time. It also has a JSON API (/api/openapi.json) and metrics for Prometheus (/metrics).
     """
+    from ..agent.serving import Tls, parse_listen, read_token  # here, as `run` only needs the option of this module
+    from ..dashboard.security import LOOPBACK
+
     roots = results or (Path("results"),)
     for root in results:
         require(root.is_dir(), f"{root} is no folder; give a run's result folder, a comparison's, or one above them")
@@ -84,17 +88,18 @@ def dashboard(
     if open_page:
         webbrowser.open(shown)
     try:
-        server.serve()
-    except KeyboardInterrupt:
-        pass
+        with suppress(KeyboardInterrupt):
+            server.serve()
     finally:
         server.close()
 
 
 def _listening(
-    roots: Tuple[Path, ...], host: str, ports: "range | Tuple[int, ...]", token: str, tls: Optional[Tls], compute: bool
-) -> DashboardServer:
+    roots: Sequence[Path], host: str, ports: Sequence[int], token: str, tls: "Optional[Tls]", compute: bool
+) -> "DashboardServer":
     """A server on the first of `ports` that is free."""
+    from ..dashboard.server import DashboardServer
+
     for port in ports:
         try:
             return DashboardServer(roots, (host, port), token, tls, compute)
@@ -108,36 +113,45 @@ def _end(*_: Any) -> None:
     raise KeyboardInterrupt
 
 
-def _end_with_parent(server: DashboardServer) -> None:
+def _end_with_parent(server: "DashboardServer") -> None:
     """Whoever started this holds the other end of standard input open as long as it lives."""
     sys.stdin.buffer.read()
     server.close()
 
 
+def dashboard_option(command: F) -> F:
+    """Of commands that run: show the run while it goes on."""
+    text = "Show the run on a live page; in a terminal until Ctrl-C."
+    return click.option("--dashboard", is_flag=True, help=text)(command)
+
+
+def show_dashboard(folder: Path) -> None:
+    """`dashboard_of` the folder of the run that this command makes, until the command ends."""
+    click.get_current_context().with_resource(dashboard_of(folder))
+
+
 @contextmanager
-def dashboard_of(folder: Path, wanted: bool) -> Iterator[None]:
-    """A dashboard of `folder` in a process of its own, so that the run is not slowed; stays until Ctrl-C in a terminal."""
-    if not wanted:
-        yield
-        return
+def dashboard_of(folder: Path) -> Iterator[None]:
+    """A dashboard of `folder` for a time, in a process of its own, so that the run beside it is not slowed.
+
+    In a terminal it stays until Ctrl-C.
+    """
     command = [sys.executable, "-m", "cosco_splitplace", "dashboard", str(folder), "--with-parent"]
-    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(  # noqa: S603  (this program, a folder of ours)
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True
+    )
+    address = process.stdout.readline().strip() if process.stdout is not None else ""
+    require(bool(address), "the dashboard did not start; its message is above")
+    errors().print(f"dashboard at {address}", highlight=False, soft_wrap=True)
     try:
-        address = process.stdout.readline().strip() if process.stdout is not None else ""
-        require(bool(address), "the dashboard did not start; its message is above")
-        errors().print(f"dashboard at {address}", highlight=False, soft_wrap=True)
         yield
         if sys.stdin.isatty():
             errors().print(f"the dashboard stays at {address} until Ctrl-C", highlight=False, soft_wrap=True)
-            process.wait()
-    except KeyboardInterrupt:
-        if process.poll() is None and not sys.stdin.isatty():
-            raise
+            with suppress(KeyboardInterrupt):
+                process.wait()
     finally:
-        if process.stdin is not None:
-            process.stdin.close()
-        try:
-            process.wait(timeout=10)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        process.terminate()
+        process.wait()
+        for pipe in (process.stdin, process.stdout):
+            if pipe is not None:
+                pipe.close()

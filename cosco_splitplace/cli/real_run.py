@@ -19,6 +19,7 @@ from ..evaluation.result_folder import SETTINGS_FILE, result_folder, write_resul
 from ..live import LiveJournal
 from .common import build_settings, command_line, prepare_placer, print_json, progress_bar
 from .console import INTERRUPTED, errors
+from .dashboard import dashboard_option, show_dashboard
 
 F = TypeVar("F", bound=Callable[..., Any])
 INCIDENTS_FILE = "incidents.txt"
@@ -42,6 +43,7 @@ def real_run_options(command: F) -> F:
                 "--json", "as_json", is_flag=True, help="Print one JSON object instead of tables; no progress bar."
             ),
             click.option("--no-report", is_flag=True, help="Write data only: no plots, no report.html."),
+            dashboard_option,
         )
     ):
         command = option(command)
@@ -56,6 +58,7 @@ def real_run(
     resume: Optional[Path],
     as_json: bool,
     no_report: bool,
+    dashboard: bool,
     **options: Any,
 ) -> None:
     """Run on `testbed`, write the result folder and show the result."""
@@ -80,6 +83,8 @@ def real_run(
     place: ContextManager[Path] = result_folder(out, stem, RESULTS) if resume is None else nullcontext(resume)
     with place as folder, progress_bar(as_json) as report:
         (folder / SETTINGS_FILE).write_text(settings.to_toml(), encoding="utf-8")
+        if dashboard:
+            show_dashboard(folder)
         run = run_on_testbed(
             settings, testbed, folder, model, lambda done, total: report(f"{model}: intervals", done, total),
             LiveJournal(folder, model),

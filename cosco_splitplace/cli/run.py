@@ -33,6 +33,7 @@ from .common import (
     settings_options,
 )
 from .console import INTERRUPTED, errors, output
+from .dashboard import dashboard_option, show_dashboard
 from .inside import LIST, Inside, cosco_option, show_schedulers
 
 INTERVALS_FILE = "intervals.csv"
@@ -46,6 +47,7 @@ NO_REGIME = ""  # regimes are calibrated worlds of simulated hosts
 @click.option("--out", type=click.Path(path_type=Path), help="Result folder.  [default: results/<model>-seed<k>-001]")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of tables; no progress bar.")
 @click.option("--no-report", is_flag=True, help="Write data only: no plots, no report.html.")
+@dashboard_option
 @cosco_option
 @click.option("-e", "--environment", metavar="ENV", help="Run on real hosts, under COSCO's Framework.")
 @click.option(
@@ -64,6 +66,7 @@ def run(
     out: Optional[Path],
     as_json: bool,
     no_report: bool,
+    dashboard: bool,
     resume: Optional[Path],
     cosco: Optional[Path],
     environment: Optional[str],
@@ -93,7 +96,7 @@ def run(
         require(cosco is None and environment is None, "--backend testbed needs no COSCO; leave --cosco and -e out")
         _run_on_testbed(
             hosts_file, interval_seconds=interval_seconds, no_pipelining=no_pipelining, out=out, resume=resume,
-            as_json=as_json, no_report=no_report, **options,
+            as_json=as_json, no_report=no_report, dashboard=dashboard, **options,
         )
         return
     require(not no_pipelining, "--no-pipelining is for --backend testbed: simulated chains are strict")
@@ -118,6 +121,8 @@ def run(
     parent = inside.logs if inside else RESULTS
     place: ContextManager[Path] = result_folder(out, stem, parent) if resume is None else nullcontext(resume)
     with place as folder, progress_bar(as_json) as report:
+        if dashboard:
+            show_dashboard(folder)
         execute = partial(inside.simulate, folder=folder) if inside else simulate
         result = execute(
             settings, model, lambda done, total: report(f"{model}: intervals", done, total),

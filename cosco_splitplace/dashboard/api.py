@@ -266,7 +266,9 @@ def _operation(endpoint: Endpoint) -> Json:
     asked = [
         {
             "name": one.name, "in": "query", "required": False, "description": one.meaning,
-            "schema": {"type": one.kind, "default": one.default, **({"enum": list(one.allowed)} if one.allowed else {})},
+            "schema": {
+                "type": one.kind, "default": one.default, **({"enum": list(one.allowed)} if one.allowed else {})
+            },
         }
         for one in endpoint.parameters
     ]  # fmt: skip

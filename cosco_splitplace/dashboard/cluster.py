@@ -6,7 +6,7 @@ from typing import Any, Dict, List, Tuple
 
 import numpy as np
 
-from ..records import SPLITS, FloatArray
+from ..records import LOST, SPLITS, BoolArray, FloatArray, IntArray
 from .tables import RunTables, host_of_each
 
 TRANSFER, WORK, MIGRATION = "transfer", "running", "migration"
@@ -49,7 +49,7 @@ def cluster_at(run: RunTables, interval: int) -> Dict[str, Any]:
 _TICK = 1e-6  # seconds: what rounding may leave
 
 
-def active_in(run: RunTables, start_s: float, end_s: float) -> "np.typing.NDArray[np.int64]":
+def active_in(run: RunTables, start_s: float, end_s: float) -> IntArray:
     """The fragments that had a host before `end_s` and had not finished at `start_s`, host by host."""
     columns = run.fragments
     here = (columns["placed_s"] < end_s - _TICK) & ~(columns["finished_s"] <= start_s + _TICK)
@@ -57,24 +57,24 @@ def active_in(run: RunTables, start_s: float, end_s: float) -> "np.typing.NDArra
     return np.flatnonzero(here)
 
 
-def _left_unfinished(run: RunTables, now_s: float) -> "np.typing.NDArray[np.bool_]":
+def _left_unfinished(run: RunTables, now_s: float) -> BoolArray:
     """Fragments of tasks that left or were given up without them."""
     left = run.tasks["left_interval"] * run.interval_s
-    found: "np.typing.NDArray[np.bool_]" = left[run.fragments["task_id"].astype(int)] < now_s
+    found: BoolArray = left[run.fragments["task_id"].astype(int)] < now_s
     return found
 
 
-def late_tasks(run: RunTables, interval: int) -> "np.typing.NDArray[np.bool_]":
+def late_tasks(run: RunTables, interval: int) -> BoolArray:
     """Which tasks' deadlines had passed at the end of `interval`, (n_tasks,)."""
-    late: "np.typing.NDArray[np.bool_]" = (
+    late: BoolArray = (
         run.tasks["arrival_interval"] + run.tasks["deadline_intervals"] <= interval
     )
     return late
 
 
 def _hosts_then(
-    run: RunTables, chosen: "np.typing.NDArray[np.int64]", end_s: float
-) -> Tuple["np.typing.NDArray[np.bool_]", List[int]]:
+    run: RunTables, chosen: IntArray, end_s: float
+) -> Tuple[BoolArray, List[int]]:
     """Which of `chosen` were on their way to another host, and where each was at `end_s`: before its later moves."""
     hosts = dict(zip(chosen.tolist(), host_of_each(run.fragments["host"][chosen])))
     under_way = set()
@@ -85,7 +85,7 @@ def _hosts_then(
             continue
         if moves["ordered_s"][row] >= end_s - _TICK:
             hosts[fragment] = int(moves["source"][row])
-        elif moves["ended_s"][row] > end_s - run.interval_s + _TICK and moves["kind"][row] == "migrated":
+        elif moves["ended_s"][row] > end_s - run.interval_s + _TICK and moves["kind"][row] != LOST:
             under_way.add(fragment)
     return np.array([one in under_way for one in hosts], dtype=bool), list(hosts.values())
 

@@ -40,7 +40,8 @@ def event_stream(runs: Runs, wanted: Sequence[str], streams: Streams) -> Iterato
     """Events without end: ``runs`` when the list of runs changed, ``run`` when one of the `wanted` did."""
     try:
         yield b"retry: 2000\n\n"
-        names, versions, told_s = -1, {}, time.monotonic()
+        names, told_s = -1, time.monotonic()
+        versions: Dict[str, int] = {}
         while True:
             found = runs.all()
             if len(found) != names:

@@ -7,7 +7,7 @@ from typing import Any, Dict, List
 import numpy as np
 
 from ..evaluation.plots.reliability import reliability
-from ..records import LAYER, FloatArray
+from ..records import LAYER, FloatArray, IntArray
 from .series import interval_columns
 from .tables import RunTables
 
@@ -21,6 +21,7 @@ def decider_view(run: RunTables) -> Dict[str, Any]:
     tasks = run.tasks
     done = np.isfinite(tasks["left_interval"])
     layers = done & (tasks["split"] == LAYER)
+    applications = sorted(set(tasks["application"]))
     return {
         "decider": str(run.settings["run"]["decider"]),
         "state": interval_columns(run, "decider."),
@@ -30,15 +31,16 @@ def decider_view(run: RunTables) -> Dict[str, Any]:
             for split in sorted(set(tasks["split"]))
         },
         "layer_responses": {
-            application: {
-                "interval": tasks["left_interval"][which := np.flatnonzero(layers & (tasks["application"] == application))],
-                "response_intervals": tasks["response_intervals"][which],
-                "task": which,
-            }
-            for application in sorted(set(tasks["application"]))
+            one: _responses(run, np.flatnonzero(layers & (tasks["application"] == one))) for one in applications
         },
         "reliability": _reliability(run),
     }
+
+
+def _responses(run: RunTables, which: IntArray) -> Dict[str, Any]:
+    """The responses of the tasks `which`, and when each left."""
+    tasks = run.tasks
+    return {"interval": tasks["left_interval"][which], "response_intervals": tasks["response_intervals"][which]}
 
 
 def _reliability(run: RunTables) -> List[Dict[str, Any]]:

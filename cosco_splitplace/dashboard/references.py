@@ -73,7 +73,7 @@ class References:
 
         A run that still goes on is left in peace: they are worked out when it has ended.
         """
-        reason = _impossible(settings) if simulated else "a run on real hosts has no references: its world can't be repeated"
+        reason = _impossible(settings) if simulated else "real hosts have no references"
         if reason:
             return reason, None
         own = Settings.from_mapping({name: dict(one) for name, one in settings.items()}, "a run's settings")
@@ -103,7 +103,7 @@ class References:
 
     def _start(self, settings: Settings, key: str) -> None:
         self._running_key = key
-        self._running = subprocess.Popen(
+        self._running = subprocess.Popen(  # noqa: S603  (this program)
             [sys.executable, "-m", __name__],
             stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
         )  # fmt: skip

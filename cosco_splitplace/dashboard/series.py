@@ -1,4 +1,4 @@
-"""Everything about a run that is one number an interval: tasks, reward so far, references, energy, state of the parts."""
+"""Everything about a run that is one number an interval: tasks, reward so far, references, energy, parts' state."""
 
 from __future__ import annotations
 
@@ -92,9 +92,10 @@ def _mean_so_far(intervals: FloatArray, values: FloatArray, n: int) -> FloatArra
     """The mean of `values` whose interval has come, (n,); NaN before there is any."""
     known = np.isfinite(intervals) & np.isfinite(values) & (intervals < n)
     at = intervals[known].astype(int)
-    total = np.cumsum(np.bincount(at, weights=values[known], minlength=n)[:n])
+    total: FloatArray = np.cumsum(np.bincount(at, weights=values[known], minlength=n)[:n])
     count = np.cumsum(np.bincount(at, minlength=n)[:n])
-    return np.divide(total, count, out=np.full(n, np.nan), where=count > 0)
+    mean: FloatArray = np.divide(total, count, out=np.full(n, np.nan), where=count > 0)
+    return mean
 
 
 def interval_columns(run: RunTables, prefix: str) -> Columns:
