@@ -103,9 +103,11 @@ class LiveJournal:
             self._spent_s += self._wrote_s - now_s
 
     def close(self) -> None:
-        """The lock ends. What was not written is in the result, which follows."""
+        """The lock ends. What was not written is in the result, which follows; a journal of no interval is removed."""
         if self._file is not None:
             self._file.close()
+            if self._written.intervals == 0:
+                self._path.unlink(missing_ok=True)
 
     def _take(self, loop: "Loop") -> None:
         """One line of all that happened since the last one."""

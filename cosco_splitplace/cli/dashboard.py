@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 import signal
 import subprocess
@@ -82,7 +83,7 @@ def dashboard(
     signal.signal(signal.SIGTERM, _end)
     if with_parent:
         click.echo(shown)
-        threading.Thread(target=_end_with_parent, args=(server,), daemon=True).start()
+        threading.Thread(target=_end_with_parent, daemon=True).start()
     else:
         errors().print(f"dashboard at {shown} (Ctrl-C ends it)", highlight=False, soft_wrap=True)
     if open_page:
@@ -113,10 +114,10 @@ def _end(*_: Any) -> None:
     raise KeyboardInterrupt
 
 
-def _end_with_parent(server: "DashboardServer") -> None:
+def _end_with_parent() -> None:
     """Whoever started this holds the other end of standard input open as long as it lives."""
     sys.stdin.buffer.read()
-    server.close()
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 def dashboard_option(command: F) -> F:

@@ -82,6 +82,7 @@ def run(
     \b
     cosco-splitplace run                                  the paper's model on 50 hosts, 100 intervals
     cosco-splitplace run --scheduler SplitPlace+          ours
+    cosco-splitplace run --dashboard                      watch it on a page
     cosco-splitplace run --scheduler S+G --seed 3         another of the paper's models
     cosco-splitplace run --decider mab --placer least-loaded --hosts 10 --rate 1.2
     cosco-splitplace run --config results/.../settings.toml      repeat a run
@@ -89,8 +90,8 @@ def run(
     cosco-splitplace run --cosco ~/COSCO --scheduler GOBI        COSCO's own scheduler, inside COSCO
     cosco-splitplace run --cosco ~/COSCO --scheduler list        what there is to choose from
 
-    Writes settings, one row a task, interval, host and fragment (CSV and JSON Lines), metrics, plots and report.html.
-    The same seed gives the same files.
+    Writes settings, one row a task, interval, host, fragment and move (CSV and JSON Lines), metrics, plots and
+    report.html. The same seed gives the same files.
     """
     if backend == "testbed":
         require(cosco is None and environment is None, "--backend testbed needs no COSCO; leave --cosco and -e out")

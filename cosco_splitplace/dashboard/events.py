@@ -20,6 +20,7 @@ class Streams:
 
     def __init__(self) -> None:
         self._open = 0
+        self.closing = threading.Event()
         self._lock = threading.Lock()
 
     def enter(self) -> bool:
@@ -42,7 +43,7 @@ def event_stream(runs: Runs, wanted: Sequence[str], streams: Streams) -> Iterato
         yield b"retry: 2000\n\n"
         names, told_s = -1, time.monotonic()
         versions: Dict[str, int] = {}
-        while True:
+        while not streams.closing.is_set():
             found = runs.all()
             if len(found) != names:
                 names = len(found)
@@ -56,7 +57,7 @@ def event_stream(runs: Runs, wanted: Sequence[str], streams: Streams) -> Iterato
             if time.monotonic() - told_s > HEARTBEAT_S:  # so that a reader who went away is noticed
                 yield b": still here\n\n"
                 told_s = time.monotonic()
-            time.sleep(LOOK_S)
+            streams.closing.wait(LOOK_S)
     finally:
         streams.leave()
 

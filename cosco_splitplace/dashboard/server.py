@@ -32,11 +32,10 @@ THREADS = MOST_STREAMS + 8  # a stream holds a thread
 _OPTIONS = orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NON_STR_KEYS
 
 
-def make_app(api: Api, token: str = "", secure: bool = False) -> Flask:
+def make_app(api: Api, streams: Streams, token: str = "", secure: bool = False) -> Flask:
     """The WSGI application; see `security.guard` for `token` and `secure`."""
     app = Flask(__name__, static_folder=None)
     guard(app, token, secure)
-    streams = Streams()
 
     @app.errorhandler(AgentRefusal)
     def refused(error: AgentRefusal) -> Response:
@@ -158,7 +157,8 @@ class DashboardServer:
     ) -> None:
         self._references = References(compute)
         self.runs = Runs(roots)
-        app = make_app(Api(self.runs, self._references), token, tls is not None)
+        self._streams = Streams()
+        app = make_app(Api(self.runs, self._references), self._streams, token, tls is not None)
         self._server, self._run = listening(app, listen, tls, THREADS)
         port = getattr(self._server, "effective_port", None) or self._server.port
         host = f"[{listen[0]}]" if ":" in listen[0] else listen[0]
@@ -176,6 +176,7 @@ class DashboardServer:
 
     def close(self) -> None:
         """Answer no more."""
+        self._streams.closing.set()
         self._references.close()
         shut = getattr(self._server, "shutdown", None) or self._server.close
         shut()
