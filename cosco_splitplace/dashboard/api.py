@@ -14,6 +14,7 @@ from ..evaluation.labels import BEYOND_TABLE_4, TABLE_4, label, shown_value, uni
 from ..evaluation.rows import FAILED_STATE
 from ..rewards.metrics import metric
 from . import cluster, journeys, learning
+from .city import city_of
 from .references import References
 from .runs import DONE, INTERRUPTED, Runs, RunState, WatchedRun
 from .series import reference_series, run_series
@@ -85,6 +86,7 @@ class Api:
             Endpoint("/api/runs/<run>/fragments/<int:fragment>", "one fragment and its whole history", self.fragment),
             Endpoint("/api/runs/<run>/decider", "the decider's state, decisions, and what came of them", self.decider),
             Endpoint("/api/runs/<run>/placer", "predicted and observed objective, decision time", self.placer),
+            Endpoint("/api/runs/<run>/map", "streets and hosts' places, where the mobility trace has a map", self.map),
             Endpoint("/api/runs/<run>/incidents", "what went wrong on real hosts and cost time", self.incidents),
         ]  # fmt: skip
 
@@ -177,6 +179,10 @@ class Api:
     def placer(self, run: str) -> Json:
         _, now, tables = self._tables(run)
         return {"version": now.version, **learning.placer_view(tables)}
+
+    def map(self, run: str) -> Json:
+        _, _, tables = self._tables(run)
+        return {"map": city_of(tables.settings, tables.interval_s, tables.n_hosts)}
 
     def incidents(self, run: str) -> Json:
         watched, _ = self._state(run)

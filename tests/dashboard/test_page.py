@@ -1,13 +1,15 @@
 """The page in a real browser: all views of finished and running runs, slider, hover, compare, empty, gone, large."""
 from __future__ import annotations
 
+import gzip
+import json
 import shutil
 import time
 from pathlib import Path
 from typing import Any, Callable, Iterator
 
 import pytest
-from dashboards import SETTINGS, WatchedLoop, at_once, dashboard, finished_run
+from dashboards import SETTINGS, WatchedLoop, answer, at_once, dashboard, finished_run
 from large_run import write_large_run
 
 from cosco_splitplace.dashboard import references
@@ -156,6 +158,24 @@ def test_hover_and_click_tell_details(page: Page) -> None:
     page.js("[...document.querySelectorAll('.detail .link')].find((one) => one.textContent.startsWith('task')).click()")
     page.until("document.querySelector('.detail h3').textContent.startsWith('Task')")
     assert page.complaints() == []
+
+
+def test_hosts_on_the_map(tmp_path: Path, browser: Any) -> None:
+    trace = tmp_path / "city.csv"
+    trace.write_text("interval,host,latency_factor,bandwidth_share\n" + "".join(
+        f"{interval},{host},1.0,1.0\n" for interval in range(20) for host in range(8)), encoding="utf-8")
+    places = [[[100 + step, 200], [600, 300 + step]] for step in range(240)]  # every 5 s: four intervals
+    content = {"format": 1, "junctions_x": [0, 500, 1000], "junctions_y": [0, 400], "units": [[500, 200]],
+               "hosts": [1, 3], "tracks": places}
+    (tmp_path / "city.map.json.gz").write_bytes(gzip.compress(json.dumps(content).encode()))
+    finished_run(tmp_path / "run", SETTINGS.replace(cluster={"mobility_file": str(trace)}))
+    with dashboard([tmp_path / "run"]) as address:
+        assert answer(address, "runs/run/map")["map"]["positions_m"][1] == [[190, 200], [600, 390]]
+        page = Page(browser, address).open(view="cluster", t=1)
+        before = page.js("return document.querySelector('#view canvas').toDataURL()")
+        page.js("[...document.querySelectorAll('.segmented button')].find((one) => one.textContent === 'Map').click()")
+        assert page.js("return document.querySelector('#view canvas').toDataURL()") != before
+        assert page.complaints() == []
 
 
 def test_by_keyboard_and_as_tables(page: Page) -> None:

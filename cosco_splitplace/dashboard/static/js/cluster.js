@@ -9,6 +9,8 @@ const SHAPES = [ // by number of hosts: the tile's size, and what fits on it
   { most: 320, w: 78, h: 54, block: 9, bars: true, text: false },
   { most: Infinity, w: 34, h: 30, block: 5, bars: false, text: false },
 ];
+const ON_MAP = { w: 42, h: 30, block: 6, bars: false, text: false };
+const SHOWN = ["tiles", "map", "table"];
 const PHASES = ["input on its way", "running", "being moved"];
 const MOVE_MS = 700;
 
@@ -25,8 +27,8 @@ export class ClusterView {
     this.rows = el("div", { hidden: true });
     this.detail = el("aside", { class: "panel detail", "aria-label": "Details" });
     this.queue = el("p", { class: "small queue" });
-    this.tabs = el("div", { class: "segmented", role: "group", "aria-label": "Show as" }, ["tiles", "table"].map((one) =>
-      el("button", { type: "button", "aria-pressed": String(one === "tiles"), onclick: () => this.show(one) }, one[0].toUpperCase() + one.slice(1))));
+    this.tabs = el("div", { class: "segmented", role: "group", "aria-label": "Show as" }, SHOWN.map((one) =>
+      el("button", { type: "button", hidden: one === "map", "aria-pressed": String(one === "tiles"), onclick: () => this.show(one) }, one[0].toUpperCase() + one.slice(1))));
     this.root = el("div", { class: "split" },
       el("div", { class: "panel" },
         el("div", { class: "toolbar" }, this.tabs, legend()), this.canvas, this.rows, this.queue),
@@ -52,13 +54,17 @@ export class ClusterView {
   show(what) {
     this.shown = what;
     for (const one of this.tabs.children) one.setAttribute("aria-pressed", String(one.textContent.toLowerCase() === what));
-    this.canvas.hidden = what !== "tiles";
+    this.canvas.hidden = what === "table";
     this.rows.hidden = what !== "table";
     this.draw();
   }
 
   async update() {
     const { run, interval } = this.state;
+    if (this.city === undefined) {
+      this.city = (await ofRun(run, "/map", "map")).map;
+      this.tabs.children[SHOWN.indexOf("map")].hidden = this.city === null;
+    }
     const before = this.data?.interval;
     this.data = await ofRun(run, `/cluster/${interval}`, "cluster");
     this.byHost = this.state.info.hosts.types.map(() => []);
@@ -79,13 +85,61 @@ export class ClusterView {
     const n = this.byHost.length;
     const shape = SHAPES.find((one) => n <= one.most);
     const width = Math.max(120, this.root.firstChild.clientWidth - 34);
+    if (this.shown === "map") return this.mapLayout(width, n);
     const columns = Math.max(1, Math.floor((width + GAP) / (shape.w + GAP)));
     const w = Math.min(shape.w * 1.4, (width + GAP) / columns - GAP);
     return { ...shape, w, columns, width, height: Math.ceil(n / columns) * (shape.h + GAP) };
   }
 
+  // Hosts on vehicles where they are (of the first hour, which is what maps hold); the others in rows below the map.
+  mapLayout(width, n) {
+    const { streets_x_m: xs, streets_y_m: ys, hosts, positions_m: tracks } = this.city;
+    const { w, h } = ON_MAP;
+    const [left, top] = [xs[0], ys[ys.length - 1]];
+    const scale = Math.min((width - w) / (xs[xs.length - 1] - left), 620 / (top - ys[0]));
+    const place = ([x, y]) => [(x - left) * scale + w / 2, (top - y) * scale + h / 2 + 4];
+    const now = tracks[Math.min(this.data.interval, tracks.length - 1)] ?? [];
+    const corners = new Array(n);
+    hosts.forEach((host, i) => {
+      const [x, y] = place(now[i]);
+      corners[host] = [Math.max(1, Math.min(width - w, x - w / 2)), Math.max(1, y - h / 2)];
+    });
+    const below = (top - ys[0]) * scale + h + 34;
+    const columns = Math.max(1, Math.floor((width + GAP) / (w + GAP)));
+    let k = 0;
+    for (let host = 0; host < n; host += 1) {
+      if (corners[host]) continue;
+      corners[host] = [(k % columns) * (w + GAP) + 1, below + Math.floor(k / columns) * (h + GAP)];
+      k += 1;
+    }
+    return { ...ON_MAP, columns, width, height: below + Math.ceil(k / columns) * (h + GAP), corners, place, below,
+      tracked: this.data.interval < tracks.length };
+  }
+
+  streets(ink) {
+    const { streets_x_m: xs, streets_y_m: ys, units_m: units } = this.city;
+    const { place, below, tracked } = this.at;
+    const line = (from, to) => { ink.beginPath(); ink.moveTo(...place(from)); ink.lineTo(...place(to)); ink.stroke(); };
+    ink.strokeStyle = this.colours.line;
+    ink.lineWidth = 5;
+    for (const x of xs) line([x, ys[0]], [x, ys[ys.length - 1]]);
+    for (const y of ys) line([xs[0], y], [xs[xs.length - 1], y]);
+    ink.fillStyle = this.colours.muted;
+    for (const one of units) {
+      const [x, y] = place(one);
+      ink.beginPath();
+      ink.moveTo(x, y - 6); ink.lineTo(x + 5, y + 4); ink.lineTo(x - 5, y + 4);
+      ink.fill();
+    }
+    ink.font = "11px system-ui, sans-serif";
+    ink.textAlign = "left";
+    ink.textBaseline = "alphabetic";
+    ink.fillText(`▲ road-side units; below: hosts that do not move${tracked ? "" : "; vehicles as last tracked, in the first hour"}`, 2, below - 10);
+  }
+
   corner(host) {
-    const { w, h, columns } = this.at;
+    const { w, h, columns, corners } = this.at;
+    if (corners) return corners[host];
     return [(host % columns) * (w + GAP) + 1, Math.floor(host / columns) * (h + GAP) + 1];
   }
 
@@ -107,6 +161,7 @@ export class ClusterView {
     this.colours = Object.fromEntries(["surface", "raised", "text", "muted", "line", "accent", "late", "layer", "semantic", "compressed", "cpu", "ram", "on-block"]
       .map((one) => [one, colour(one)]));
     this.blocks = [];
+    if (this.shown === "map") this.streets(ink);
     this.byHost.forEach((list, host) => this.tile(ink, host, list));
     this.arrows(ink);
   }
@@ -272,7 +327,11 @@ export class ClusterView {
     const [x, y] = [event.clientX - frame.left, event.clientY - frame.top];
     const slack = this.at.text ? 1 : 2;
     const block = this.blocks.find((one) => x >= one.x - slack && x <= one.x + one.size + slack && y >= one.y - slack && y <= one.y + one.size + slack);
-    const { w, h, columns } = this.at;
+    const { w, h, columns, corners } = this.at;
+    if (corners) {
+      const host = block ? block.host : corners.findLastIndex(([left, top]) => x >= left && x <= left + w && y >= top && y <= top + h);
+      return { block, host: host >= 0 ? host : null };
+    }
     const column = Math.floor(x / (w + GAP));
     const host = column < columns ? Math.floor(y / (h + GAP)) * columns + column : -1;
     return { block, host: host >= 0 && host < this.byHost.length ? host : null };
