@@ -57,7 +57,7 @@ class _Mark:
 
 
 class LiveJournal:
-    """Writes the journal of one run: `begin`, `interval` after each, `close`.
+    """Writes the journal of one run: `begin`, `interval` after each, and `close` when the result is written.
 
     Parameters
     ----------
@@ -103,7 +103,7 @@ class LiveJournal:
             self._spent_s += self._wrote_s - now_s
 
     def close(self) -> None:
-        """The lock ends. What was not written is in the result, which follows; a journal of no interval is removed."""
+        """The lock ends: the result, which holds everything, is written. A journal of no interval is removed."""
         if self._file is not None:
             self._file.close()
             if self._written.intervals == 0:

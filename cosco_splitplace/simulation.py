@@ -172,8 +172,8 @@ def run_loop(
         logger.warning("interrupted after %d of %d intervals", len(loop.history.intervals), run.intervals)
         complete = False
     finally:
-        if live is not None:
-            live.close()
+        if live is not None and not loop.history.intervals:
+            live.close()  # nothing came of it; else whoever writes the result closes it then
     result = result_of(loop, model, complete)
     if complete:
         check_result(result, loop.cluster, loop.backend.exact, loop.backend.pipelined)

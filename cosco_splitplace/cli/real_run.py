@@ -85,12 +85,13 @@ def real_run(
         (folder / SETTINGS_FILE).write_text(settings.to_toml(), encoding="utf-8")
         if dashboard:
             show_dashboard(folder)
+        live = LiveJournal(folder, model)
         run = run_on_testbed(
-            settings, testbed, folder, model, lambda done, total: report(f"{model}: intervals", done, total),
-            LiveJournal(folder, model),
+            settings, testbed, folder, model, lambda done, total: report(f"{model}: intervals", done, total), live
         )
     result = run.result
     write_result(result, folder)
+    live.close()
     (folder / INCIDENTS_FILE).write_text("".join(f"{one}\n" for one in run.incidents), encoding="utf-8")
     if not no_report:
         write_report(result, folder, command_line())

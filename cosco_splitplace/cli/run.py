@@ -125,14 +125,15 @@ def run(
         if dashboard:
             show_dashboard(folder)
         execute = partial(inside.simulate, folder=folder) if inside else simulate
+        live = LiveJournal(folder, model)
         result = execute(
-            settings, model, lambda done, total: report(f"{model}: intervals", done, total),
-            live=LiveJournal(folder, model),
+            settings, model, lambda done, total: report(f"{model}: intervals", done, total), live=live
         )
     if resume is None:
         write_result(result, folder)
     else:
         _write_continued(result, folder)
+    live.close()
     if inside is not None:
         inside.write_tables(folder)
     if not no_report:

@@ -91,12 +91,15 @@ class WatchedRun:
     def _looked(self) -> RunState:
         live, result = self.folder / LIVE_FILE, self.folder / METRICS_FILE
         seen = _signature(live, result)
+        changed, self._seen = seen != self._seen, seen
         if seen[0] == _ABSENT and seen[1] == _ABSENT:
             self._gone()
+        elif self._now.state == DAMAGED and not changed:
+            pass  # it still is
         elif seen[0] != _ABSENT and seen[0][0] >= seen[1][0]:
             if self._follower is None:
                 self._follower = LiveFollower(live)
-            grown = seen != self._seen and self._follower.follow()
+            grown = changed and self._follower.follow()
             tables = self._follower.tables() if grown else self._now.tables
             state, reason = RUNNING, ""
             if not is_written(live):
@@ -104,13 +107,12 @@ class WatchedRun:
             elif tables is None:
                 state, reason = WAITING, "the run has begun; its first interval has not ended"
             self._change(state, reason, tables, grown)
-        elif seen != self._seen:
+        elif changed:
             self._follower = None
             tables = read_finished(self.folder)
             complete = bool(read_json(result, "repeat the run")["complete"])
             reason = "" if complete else f"interrupted after {tables.n_intervals} intervals"
             self._change(DONE if complete else INTERRUPTED, reason, tables, True)
-        self._seen = seen
         return self._now
 
     def _gone(self) -> None:

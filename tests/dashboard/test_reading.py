@@ -172,7 +172,10 @@ def test_a_journal_keeps_to_its_share(tmp_path: Path, monkeypatch: pytest.Monkey
 
 def test_watching_changes_nothing(tmp_path: Path) -> None:
     plain = run_loop(build_loop(SETTINGS, placer=Mover), "m")
-    watched = run_loop(build_loop(SETTINGS, placer=Mover), "m", live=LiveJournal(tmp_path, "m"))
+    journal = LiveJournal(tmp_path, "m")
+    watched = run_loop(build_loop(SETTINGS, placer=Mover), "m", live=journal)
+    assert (tmp_path / LIVE_FILE).is_file() and WatchedRun("m", tmp_path).look().state == RUNNING  # until it is written
+    journal.close()
     for name, result in (("plain", plain), ("watched", watched)):
         (tmp_path / name).mkdir()
         write_result(result, tmp_path / name)
