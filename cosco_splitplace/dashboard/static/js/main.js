@@ -56,10 +56,9 @@ async function loadRuns() {
   const found = await get("runs");
   state.runs = found.runs;
   if (!state.runs.some((one) => one.run === state.run)) {
+    if (state.run !== null) { state.interval = 0; state.follow = true; } // the address spoke of a run that is not here
     const going = state.runs.filter((one) => one.state === "running");
     state.run = (going.at(-1) ?? state.runs.at(-1))?.run ?? null;
-    state.interval = 0;
-    state.follow = true;
   }
   byId("run").replaceChildren(...state.runs.map((one) =>
     el("option", { value: one.run, selected: one.run === state.run }, `${one.run} (${one.model}${one.seed === null || one.seed === undefined ? "" : `, seed ${one.seed}`})`)));
