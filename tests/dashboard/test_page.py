@@ -4,6 +4,8 @@ from __future__ import annotations
 import gzip
 import json
 import shutil
+import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Any, Callable, Iterator
@@ -298,8 +300,13 @@ def test_a_folder_that_vanishes_is_said_and_stays_on_the_page(tmp_path: Path, br
 
 def test_a_dashboard_that_ends_is_said(tmp_path: Path, browser: Any) -> None:
     finished_run(tmp_path / "run")
-    with dashboard([tmp_path / "run"]) as address:
-        page = Page(browser, address).open(view="cluster", t=4)
+    command = [sys.executable, "-m", "cosco_splitplace", "dashboard", str(tmp_path / "run"), "--port", "0"]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    assert process.stderr is not None
+    page = Page(browser, process.stderr.readline().split()[2]).open(view="cluster", t=4)
+    process.terminate()
+    assert process.wait(timeout=20) == 0
+    process.stderr.close()
     page.click("#forth")
     page.until("document.querySelector('#notice').innerText.includes('does not answer')")
 
