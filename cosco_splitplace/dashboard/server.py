@@ -35,6 +35,7 @@ _OPTIONS = orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NON_STR_KEYS
 def make_app(api: Api, streams: Streams, token: str = "", secure: bool = False) -> Flask:
     """The WSGI application; see `security.guard` for `token` and `secure`."""
     app = Flask(__name__, static_folder=None)
+    app.url_map.merge_slashes = False  # a path is taken as it came, or refused
     guard(app, token, secure)
 
     @app.errorhandler(AgentRefusal)

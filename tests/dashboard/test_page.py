@@ -29,6 +29,7 @@ class Page:
     def open(self, **shown: object) -> "Page":
         """Open it anew; `shown` is what its address says."""
         self.driver.get("about:blank")
+        self.complaints()  # those of the page before
         self.driver.get(f"{self.address}/#" + "&".join(f"{name}={value}" for name, value in shown.items()))
         self.until("document.body.dataset.ready")
         return self
