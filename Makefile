@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # one BLAS thread a process: results do not depend on the machine, and workers do not crowd each other
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: run test bench testbed bench-testbed bench-splitting clean
+.PHONY: run test bench testbed bench-testbed bench-splitting bench-dashboard clean
 
 run: $(VENV)/installed
 	$(BIN)/cosco-splitplace run
@@ -37,6 +37,9 @@ bench-testbed: $(VENV)/installed
 
 bench-splitting: $(VENV)/installed
 	$(BIN)/python benchmarks/splitting.py
+
+bench-dashboard: $(VENV)/installed-test
+	$(BIN)/python benchmarks/dashboard.py
 
 clean:
 	rm -rf $(VENV) build *.egg-info

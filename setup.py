@@ -18,6 +18,7 @@ setup(
     package_dir={f"cosco_splitplace.{name}": name for name in DROP_INS},
     package_data={
         "cosco_splitplace": ["py.typed", "data/*", "data/*/*", "data/*/*/*", "data/*/*/*/*"],
+        "cosco_splitplace.dashboard": ["grafana.json", "static/*", "static/*/*"],
         "cosco_splitplace.evaluation": ["*.j2", "templates/*"],
     },
     install_requires=[
@@ -30,6 +31,7 @@ setup(
         "mlxtend>=0.21",
         "numba>=0.57",
         "numpy>=1.22",
+        "orjson>=3.8",
         "pandas>=1.5",
         "psutil>=5.9",
         "pytorchcv>=0.0.67,<0.0.68",  # later ones need torchvision, which the split zoo can do without
@@ -46,7 +48,7 @@ setup(
     ],
     extras_require={
         "test": [*MOBILITY, *RAY, "duckdb>=0.9", "hypothesis>=6.0", "mypy>=1.5", "pandas-stubs", "pytest>=7.0",
-                 "ruff>=0.1", "schemathesis>=4.0", "types-requests"],
+                 "ruff>=0.1", "schemathesis>=4.0", "selenium>=4.10", "types-requests"],
         "dev": ["py-spy"],
         "mobility": MOBILITY,
         "ray": RAY,

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import Callable, Dict, List, Mapping
+from typing import Callable, Dict, List, Mapping, Sequence, Tuple
 
 import numpy as np
 
@@ -12,9 +12,14 @@ from .cluster import Cluster
 from .config import Settings
 from .placement.fallback import FALLBACKS
 from .records import (
+    LOST,
+    MIGRATED,
+    NOWHERE,
     Decision,
     FloatArray,
     Fragment,
+    FragmentEvent,
+    FragmentMove,
     FragmentRow,
     FragmentTimes,
     HostHistory,
@@ -33,7 +38,10 @@ SECONDS_PER_HOUR = 3600.0
 
 @dataclass
 class History:
-    """Everything that happened; ``usage``, ``placed`` and ``intervals`` have one entry an interval."""
+    """Everything that happened; ``usage``, ``placed``, ``events`` and ``intervals`` have one entry an interval.
+
+    ``times`` holds what was measured of the fragments whose tasks have left, in that order.
+    """
 
     tasks: List[Task] = field(default_factory=list)
     decisions: List[Decision] = field(default_factory=list)
@@ -44,6 +52,36 @@ class History:
     fragments: List[Fragment] = field(default_factory=list)
     input_link_mb: Dict[int, float] = field(default_factory=dict)
     failures: List[TaskFailure] = field(default_factory=list)
+    events: List[Sequence[FragmentEvent]] = field(default_factory=list)
+    times: List[FragmentTimes] = field(default_factory=list)
+    moves: List[FragmentMove] = field(default_factory=list)
+    _moving: Dict[int, Tuple[int, int, float]] = field(default_factory=dict)
+
+    def begin_move(self, fragment_id: int, source: int, target: int, now_s: float) -> None:
+        """A migration was ordered; it counts as a move when the backend says that it is done."""
+        self._moving[fragment_id] = source, target, now_s
+
+    def take_moves(self, events: Sequence[FragmentEvent], interval: int) -> None:
+        """Keep the migrations and losses among an interval's `events`."""
+        for one in events:
+            if one.kind == MIGRATED:
+                source, target, ordered_s = self._moving.pop(one.fragment_id, (NOWHERE, NOWHERE, one.time_s))
+            elif one.kind == LOST:
+                self._moving.pop(one.fragment_id, None)
+                source, target, ordered_s = self._host_of(one.fragment_id), NOWHERE, one.time_s
+            else:
+                continue
+            self.moves.append(
+                FragmentMove(one.fragment_id, one.kind, interval, source, target, ordered_s, one.time_s, one.reason)
+            )
+
+    def _host_of(self, fragment_id: int) -> int:
+        """Where the fragment was when it was last seen."""
+        for seen in reversed(self.placed):
+            found = np.flatnonzero(seen.fragment_ids == fragment_id)
+            if len(found):
+                return int(seen.fragment_hosts[found[0]])
+        return NOWHERE
 
     def forget_unfinished(self) -> None:
         """Drop what an interval that was interrupted has left here."""
@@ -52,7 +90,8 @@ class History:
         kept = sum(one.arrival_interval < done for one in self.tasks)
         known = {one.task_id for one in self.tasks[:kept]}
         self.fragments = [one for one in self.fragments if one.task_id in known]
-        del self.tasks[kept:], self.decisions[kept:], self.usage[done:], self.placed[done:]
+        self.moves = [one for one in self.moves if one.interval < done]
+        del self.tasks[kept:], self.decisions[kept:], self.usage[done:], self.placed[done:], self.events[done:]
 
     def hosts(self, cluster: Cluster) -> HostHistory:
         """The hosts' side of it."""
@@ -126,6 +165,7 @@ class History:
             intervals_done=window,
             complete=complete,
             failures=self.failures,
+            moves=self.moves,
             metrics={
                 **run_metrics(
                     outcomes=[one for one in self.outcomes if one.left_interval < window],

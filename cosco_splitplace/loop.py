@@ -155,7 +155,9 @@ class Loop:
         self.backend.start(orders)
         self.backend.send(transfers)
         for i in np.flatnonzero(~problem.queued & (hosts != problem.current)).tolist():
-            self.backend.migrate(int(problem.fragment_ids[i]), int(hosts[i]))
+            fragment_id, host = int(problem.fragment_ids[i]), int(hosts[i])
+            self.history.begin_move(fragment_id, int(problem.current[i]), host, problem.snapshot.time_s)
+            self.backend.migrate(fragment_id, host)
         interval.placed = self.backend.snapshot()
         self.backend.clock.wait_until((interval.number + 1) * self._interval_s)
 
@@ -179,6 +181,8 @@ class Loop:
         self.history.outcomes += outcomes
         self.history.usage.append(usage)
         self.history.placed.append(_filled(interval.placed))
+        self.history.events.append(events)
+        self.history.take_moves(events, interval.number)
         self.history.intervals.append(
             IntervalRecord(
                 interval=interval.number,
@@ -261,6 +265,7 @@ class Loop:
 
     def _outcome(self, workflow: Workflow, interval: int) -> TaskOutcome:
         times = {one: self.backend.times(one) for one in workflow.fragments}
+        self.history.times += times.values()
         accuracy = self.accuracy.accuracy(workflow.task, workflow.split)
         return task_outcome(workflow, times, accuracy, interval, self._interval_s)
 

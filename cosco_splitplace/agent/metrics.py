@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, Dict, List, Tuple
+from typing import TYPE_CHECKING, Dict
+
+from ..exposition import Exposition
 
 if TYPE_CHECKING:
     from .server import Agent
@@ -24,34 +26,28 @@ COUNTERS: Dict[str, str] = {
 def metrics_text(agent: "Agent") -> str:
     """All metrics of `agent`."""
     now = agent.facts.now()
-    lines: List[str] = []
-
-    def family(name: str, kind: str, help_text: str, samples: List[Tuple[str, float]]) -> None:
-        lines.append(f"# HELP {PREFIX}_{name} {help_text}")
-        lines.append(f"# TYPE {PREFIX}_{name} {kind}")
-        lines.extend(f"{PREFIX}_{name}{labels} {value:g}" for labels, value in samples)
-
+    text = Exposition(PREFIX)
     for name, help_text in GAUGES.items():
-        family(name, "gauge", help_text, [("", now[name])])
+        text.family(name, "gauge", help_text, [("", now[name])])
     for name, help_text in COUNTERS.items():
-        family(name, "counter", help_text, [("", now[name])])
+        text.family(name, "counter", help_text, [("", now[name])])
     states = Counter(one["state"] for one in agent.fragments.held())
-    family(
+    text.family(
         "fragments",
         "gauge",
         "fragments that are here, by state",
         [(f'{{state="{state}"}}', count) for state, count in sorted(states.items())],
     )
-    family(
+    text.family(
         "refused_total",
         "counter",
         "requests that were refused, by HTTP status",
         [(f'{{status="{status}"}}', count) for status, count in sorted(agent.refused.items())],
     )
-    family(
+    text.family(
         "copies_failed_total",
         "counter",
         "copies over ssh that failed, so that payloads went over HTTP",
         [("", getattr(agent.settings.transport, "failures", 0))],
     )
-    return "\n".join(lines) + "\n"
+    return str(text)

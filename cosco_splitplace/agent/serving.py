@@ -97,7 +97,7 @@ class AgentServer:
         self, settings: AgentSettings, engine: Engine, listen: Tuple[str, int], tls: Optional[Tls] = None
     ) -> None:
         self.agent = Agent(settings, engine)
-        self._server, self._run = _listening(make_app(self.agent), listen, tls)
+        self._server, self._run = listening(make_app(self.agent), listen, tls)
         scheme = "https" if tls else "http"
         port = getattr(self._server, "effective_port", None) or self._server.port
         self.address = f"{scheme}://{listen[0]}:{port}"
@@ -119,7 +119,10 @@ class AgentServer:
         shut()
 
 
-def _listening(app: Any, listen: Tuple[str, int], tls: Optional[Tls]) -> Tuple[Any, Callable[[], None]]:
+def listening(
+    app: Any, listen: Tuple[str, int], tls: Optional[Tls], threads: int = THREADS
+) -> Tuple[Any, Callable[[], None]]:
+    """A server of `app` that listens, and what makes it answer until it is closed."""
     host, port = listen
     if tls is not None:  # waitress speaks no TLS
         server = make_server(host, port, app, threaded=True, ssl_context=tls.context())
@@ -131,7 +134,7 @@ def _listening(app: Any, listen: Tuple[str, int], tls: Optional[Tls]) -> Tuple[A
         app,
         host=host,
         port=port,
-        threads=THREADS,
+        threads=threads,
         ident=None,
         channel_timeout=300,
         max_request_body_size=2**31,

@@ -15,6 +15,7 @@ from ..backends.testbed.running import put_up_testbed
 from ..cluster import Cluster, cluster_of, load_cluster
 from ..config import Settings
 from ..evaluation.files import write_json
+from ..live import LiveJournal
 from ..loop import Loop
 from ..placement import Placer, PlacerSetup
 from ..records import RunResult
@@ -186,6 +187,7 @@ def simulate_inside(
     progress: Optional[Progress] = None,
     agents: Optional[Agents] = None,
     folder: Optional[Path] = None,
+    live: Optional[LiveJournal] = None,
 ) -> Tuple[RunResult, Assembly]:
     """Run `settings` inside the checkout at `root`, which must be anchored; see `simulation.simulate`.
 
@@ -217,7 +219,7 @@ def simulate_inside(
                 with quiet():
                     assembly.stats.saveConcluded()
 
-        return run_loop(assembly.loop, model, progress, concluded), assembly
+        return run_loop(assembly.loop, model, progress, concluded, live), assembly
 
 
 def write_tables(assembly: Assembly, folder: Path) -> None:

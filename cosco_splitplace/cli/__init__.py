@@ -16,6 +16,7 @@ COMMANDS = {
     "compare": "compare:compare",
     "reproduce": "reproduce:reproduce_command",
     "report": "report:report",
+    "dashboard": "dashboard:dashboard",
     "bound": "bound:bound",
     "calibrate": "calibrate:calibrate_command",
     "split": "split:split",

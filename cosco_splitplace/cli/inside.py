@@ -21,6 +21,7 @@ from ..config import Settings
 from ..errors import require
 from ..evaluation.experiments import RunFunction
 from ..evaluation.models import NamedModel, known_models
+from ..live import LiveJournal
 from ..records import RunResult
 from ..simulation import Progress
 from .common import print_json
@@ -72,10 +73,15 @@ class Inside:
         return bundled.model_name_inside(self.root, settings.run.decider, settings.run.placer)
 
     def simulate(
-        self, settings: Settings, model: str, progress: Optional[Progress], folder: Optional[Path] = None
+        self,
+        settings: Settings,
+        model: str,
+        progress: Optional[Progress],
+        folder: Optional[Path] = None,
+        live: Optional[LiveJournal] = None,
     ) -> RunResult:
         """Run inside COSCO; `folder` is where a testbed keeps its journal."""
-        result, self.assembly = simulate_inside(settings, self.root, model, progress, self.agents, folder)
+        result, self.assembly = simulate_inside(settings, self.root, model, progress, self.agents, folder, live)
         return result
 
     def on_hosts(self, settings: Settings, hosts_given: Optional[int]) -> Settings:

@@ -17,8 +17,10 @@ from ..errors import require
 from ..evaluation.models import model_name
 from ..evaluation.report import write_report
 from ..evaluation.result_folder import SETTINGS_FILE, result_folder, write_result
+from ..live import LiveJournal
 from .common import build_settings, command_line, prepare_placer, print_json, progress_bar
 from .console import INTERRUPTED, errors
+from .dashboard import dashboard_option, show_dashboard
 
 F = TypeVar("F", bound=Callable[..., Any])
 INCIDENTS_FILE = "incidents.txt"
@@ -42,6 +44,7 @@ def real_run_options(command: F) -> F:
                 "--json", "as_json", is_flag=True, help="Print one JSON object instead of tables; no progress bar."
             ),
             click.option("--no-report", is_flag=True, help="Write data only: no plots, no report.html."),
+            dashboard_option,
         )
     ):
         command = option(command)
@@ -56,6 +59,7 @@ def real_run(
     resume: Optional[Path],
     as_json: bool,
     no_report: bool,
+    dashboard: bool,
     moving: Optional[MovingLinks] = None,
     **options: Any,
 ) -> None:
@@ -81,11 +85,16 @@ def real_run(
     place: ContextManager[Path] = result_folder(out, stem, RESULTS) if resume is None else nullcontext(resume)
     with place as folder, progress_bar(as_json) as report:
         (folder / SETTINGS_FILE).write_text(settings.to_toml(), encoding="utf-8")
+        if dashboard:
+            show_dashboard(folder)
+        live = LiveJournal(folder, model)
         run = run_on_testbed(
-            settings, testbed, folder, model, lambda done, total: report(f"{model}: intervals", done, total), moving
+            settings, testbed, folder, model, lambda done, total: report(f"{model}: intervals", done, total), moving,
+            live,
         )
     result = run.result
     write_result(result, folder)
+    live.close()
     (folder / INCIDENTS_FILE).write_text("".join(f"{one}\n" for one in run.incidents), encoding="utf-8")
     if not no_report:
         write_report(result, folder, command_line())

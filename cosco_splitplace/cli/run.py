@@ -20,6 +20,7 @@ from ..evaluation.models import model_name
 from ..evaluation.report import write_report
 from ..evaluation.result_folder import SETTINGS_FILE, read_metrics, result_folder, write_result
 from ..evaluation.tables import application_table, summary_table
+from ..live import LIVE_FILE, LiveJournal
 from ..records import RunResult
 from ..simulation import simulate
 from .common import (
@@ -32,6 +33,7 @@ from .common import (
     settings_options,
 )
 from .console import INTERRUPTED, errors, output
+from .dashboard import dashboard_option, show_dashboard
 from .inside import LIST, Inside, cosco_option, show_schedulers
 
 INTERVALS_FILE = "intervals.csv"
@@ -45,6 +47,7 @@ NO_REGIME = ""  # regimes are calibrated worlds of simulated hosts
 @click.option("--out", type=click.Path(path_type=Path), help="Result folder.  [default: results/<model>-seed<k>-001]")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of tables; no progress bar.")
 @click.option("--no-report", is_flag=True, help="Write data only: no plots, no report.html.")
+@dashboard_option
 @cosco_option
 @click.option("-e", "--environment", metavar="ENV", help="Run on real hosts, under COSCO's Framework.")
 @click.option(
@@ -63,6 +66,7 @@ def run(
     out: Optional[Path],
     as_json: bool,
     no_report: bool,
+    dashboard: bool,
     resume: Optional[Path],
     cosco: Optional[Path],
     environment: Optional[str],
@@ -78,6 +82,7 @@ def run(
     \b
     cosco-splitplace run                                  the paper's model on 50 hosts, 100 intervals
     cosco-splitplace run --scheduler SplitPlace+          ours
+    cosco-splitplace run --dashboard                      watch it on a page
     cosco-splitplace run --scheduler S+G --seed 3         another of the paper's models
     cosco-splitplace run --decider mab --placer least-loaded --hosts 10 --rate 1.2
     cosco-splitplace run --config results/.../settings.toml      repeat a run
@@ -85,14 +90,14 @@ def run(
     cosco-splitplace run --cosco ~/COSCO --scheduler GOBI        COSCO's own scheduler, inside COSCO
     cosco-splitplace run --cosco ~/COSCO --scheduler list        what there is to choose from
 
-    Writes settings, one row a task, interval, host and fragment (CSV and JSON Lines), metrics, plots and report.html.
-    The same seed gives the same files.
+    Writes settings, one row a task, interval, host, fragment and move (CSV and JSON Lines), metrics, plots and
+    report.html. The same seed gives the same files.
     """
     if backend == "testbed":
         require(cosco is None and environment is None, "--backend testbed needs no COSCO; leave --cosco and -e out")
         _run_on_testbed(
             hosts_file, interval_seconds=interval_seconds, no_pipelining=no_pipelining, out=out, resume=resume,
-            as_json=as_json, no_report=no_report, **options,
+            as_json=as_json, no_report=no_report, dashboard=dashboard, **options,
         )
         return
     require(not no_pipelining, "--no-pipelining is for --backend testbed: simulated chains are strict")
@@ -117,12 +122,18 @@ def run(
     parent = inside.logs if inside else RESULTS
     place: ContextManager[Path] = result_folder(out, stem, parent) if resume is None else nullcontext(resume)
     with place as folder, progress_bar(as_json) as report:
+        if dashboard:
+            show_dashboard(folder)
         execute = partial(inside.simulate, folder=folder) if inside else simulate
-        result = execute(settings, model, lambda done, total: report(f"{model}: intervals", done, total))
+        live = LiveJournal(folder, model)
+        result = execute(
+            settings, model, lambda done, total: report(f"{model}: intervals", done, total), live=live
+        )
     if resume is None:
         write_result(result, folder)
     else:
         _write_continued(result, folder)
+    live.close()
     if inside is not None:
         inside.write_tables(folder)
     if not no_report:
@@ -227,3 +238,4 @@ def _write_continued(result: RunResult, folder: Path) -> None:
             )
         for path in sorted(Path(name).iterdir()):
             os.replace(path, folder / path.name)
+    (folder / LIVE_FILE).unlink(missing_ok=True)

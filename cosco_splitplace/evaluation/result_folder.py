@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Dict, Iterator, List, Mapping, Optional, Tuple
 
 from ..errors import DataFileError, ResultExistsError
+from ..live import LIVE_FILE
 from ..records import RunResult
 from ..rewards.metrics import METRICS
 from . import rows
@@ -106,9 +107,11 @@ def write_result(result: RunResult, folder: Path) -> None:
         folder, "hosts", rows.HOST_COLUMNS, rows.host_rows(result.hosts, result.settings.run.interval_s)
     )
     write_rows(folder, "fragments", rows.FRAGMENT_COLUMNS, rows.fragment_rows(result.fragments))
+    write_rows(folder, "moves", rows.MOVE_COLUMNS, rows.move_rows(result.moves))
     _write_timing(result, folder)
     write_json(folder / "versions.json", versions())
     write_json(folder / METRICS_FILE, metrics_document(result))  # last: a folder that has it is whole
+    (folder / LIVE_FILE).unlink(missing_ok=True)  # which held parts of it
 
 
 def metrics_document(result: RunResult) -> Dict[str, Any]:

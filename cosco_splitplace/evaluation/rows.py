@@ -8,6 +8,7 @@ from typing import Any, Dict, List, Sequence, Tuple
 from ..records import (
     Decision,
     Fragment,
+    FragmentMove,
     FragmentRow,
     FragmentTimes,
     HostHistory,
@@ -20,6 +21,7 @@ from ..records import (
 Rows = List[Dict[str, Any]]
 FINISHED_STATE = "finished"
 UNFINISHED_STATE = "unfinished"
+FAILED_STATE = "failed"  # given up; only on real hosts
 
 
 def _names(record: Any, *left_out: str) -> Tuple[str, ...]:
@@ -38,21 +40,24 @@ _HOST_ARRAYS = (
 
 TASK_COLUMNS: Sequence[str] = (*_names(Task), *_names(Decision), "state", *_OUTCOME_COLUMNS)
 FRAGMENT_COLUMNS: Sequence[str] = (*_names(Fragment), *_ROW_COLUMNS, *_TIME_COLUMNS)
+MOVE_COLUMNS: Sequence[str] = _names(FragmentMove)
 HOST_COLUMNS: Sequence[str] = ("interval", "host", "type", *_HOST_ARRAYS, "ram_mb", "cost_usd")
 
 
 def task_rows(result: RunResult) -> Rows:
     """One row a task in order of arrival; a task that has not left has no outcome."""
     outcomes: Dict[int, TaskOutcome] = {one.task.task_id: one for one in result.outcomes}
+    failed = {one.task.task_id for one in result.failures}
     rows = []
     for task, decision in zip(result.tasks, result.decisions):
         outcome = outcomes.get(task.task_id)
         row = {
             **vars(task),
             **vars(decision),
-            "state": UNFINISHED_STATE if outcome is None else FINISHED_STATE,
+            "state": FAILED_STATE if task.task_id in failed else UNFINISHED_STATE,
         }
         if outcome is not None:
+            row["state"] = FINISHED_STATE
             row.update((name, getattr(outcome, name)) for name in _OUTCOME_COLUMNS)
         rows.append(row)
     return rows
@@ -67,6 +72,11 @@ def fragment_rows(fragments: Sequence[FragmentRow]) -> Rows:
             row.update((name, getattr(one.times, name)) for name in _TIME_COLUMNS)
         rows.append(row)
     return rows
+
+
+def move_rows(moves: Sequence[FragmentMove]) -> Rows:
+    """One row a migration or loss of a fragment."""
+    return [vars(one) for one in moves]
 
 
 def interval_columns(intervals: Sequence[IntervalRecord]) -> Tuple[str, ...]:

@@ -13,6 +13,7 @@ from ...arrivals.catalogue import load_catalogue
 from ...cluster import Cluster, cluster_of
 from ...config import EDGE, Settings
 from ...errors import AgentRefusal, require
+from ...live import LiveJournal
 from ...records import UNSPLIT, RunResult
 from ...simulation import Progress, build_loop, run_loop
 from ...threads import limited_threads
@@ -81,6 +82,7 @@ def run_on_testbed(
     model: str = "",
     progress: Optional[Progress] = None,
     moving: Optional[MovingLinks] = None,
+    live: Optional[LiveJournal] = None,
 ) -> TestbedRun:
     """Run `settings` on the agents of `hosts`, in real time.
 
@@ -88,6 +90,7 @@ def run_on_testbed(
     ----------
     folder : where journal and results are kept; a run that was killed there is gone on with.
     moving : the hosts' links, where they follow a trace; they get their nominal bandwidth back in the end.
+    live : writes down what happens while it happens.
 
     Raises
     ------
@@ -106,7 +109,7 @@ def run_on_testbed(
             backend.greet()
             begin(0)
             loop = build_loop(settings, cluster=backend.cluster, backend=journaled, accuracy=backend)
-            result = run_loop(loop, model, progress, lambda interval: begin(interval + 1))
+            result = run_loop(loop, model, progress, lambda interval: begin(interval + 1), live)
         except BaseException:
             backend.abandon()
             raise
