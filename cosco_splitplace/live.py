@@ -109,6 +109,11 @@ class LiveJournal:
             if self._written.intervals == 0:
                 self._path.unlink(missing_ok=True)
 
+    def discard(self) -> None:
+        """The run failed: nothing of it is kept."""
+        self.close()
+        self._path.unlink(missing_ok=True)
+
     def _take(self, loop: "Loop") -> None:
         """One line of all that happened since the last one."""
         history, last = loop.history, self._written

@@ -182,6 +182,10 @@ def run_loop(
         loop.history.forget_unfinished()
         logger.warning("interrupted after %d of %d intervals", len(loop.history.intervals), run.intervals)
         complete = False
+    except Exception:
+        if live is not None:
+            live.discard()  # there will be no result, and no folder
+        raise
     finally:
         if live is not None and not loop.history.intervals:
             live.close()  # nothing came of it; else whoever writes the result closes it then
