@@ -14,7 +14,7 @@ import click
 from ..bridge.agents_file import Agents, read_agents
 from ..bridge.running import ORIGIN_FILE
 from ..config import Settings
-from ..errors import ConfigurationError, DataFileError, require
+from ..errors import ConfigurationError, DataFileError, SplitPlaceError, require
 from ..evaluation.applications import application_summaries
 from ..evaluation.models import model_name
 from ..evaluation.report import write_report
@@ -132,7 +132,11 @@ def run(
     if resume is None:
         write_result(result, folder)
     else:
-        _write_continued(result, folder)
+        try:
+            _write_continued(result, folder)
+        except SplitPlaceError:
+            live.discard()  # the folder stays as it was
+            raise
     live.close()
     if inside is not None:
         inside.write_tables(folder)

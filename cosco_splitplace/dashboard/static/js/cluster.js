@@ -24,6 +24,7 @@ export class ClusterView {
     this.shown = "tiles";
     this.canvas = el("canvas", { tabindex: "0", role: "application", "aria-roledescription": "host grid",
       "aria-label": "Hosts and the fragments on them. Arrow keys move between hosts, Enter tells details. The table holds the same." });
+    this.still = document.createElement("canvas"); // never on the page
     this.rows = el("div", { hidden: true });
     this.detail = el("aside", { class: "panel detail", "aria-label": "Details" });
     this.queue = el("p", { class: "small queue" });
@@ -149,13 +150,15 @@ export class ClusterView {
     this.at = this.layout();
     const ratio = devicePixelRatio || 1;
     const { width, height } = this.at;
-    if (this.canvas.width !== Math.round((width + 2) * ratio) || this.canvas.height !== Math.round((height + 2) * ratio)) {
-      this.canvas.width = Math.round((width + 2) * ratio);
-      this.canvas.height = Math.round((height + 2) * ratio);
-      this.canvas.style.width = `${width + 2}px`;
-      this.canvas.style.height = `${height + 2}px`;
+    for (const one of [this.canvas, this.still]) {
+      if (one.width !== Math.round((width + 2) * ratio) || one.height !== Math.round((height + 2) * ratio)) {
+        one.width = Math.round((width + 2) * ratio);
+        one.height = Math.round((height + 2) * ratio);
+        one.style.width = `${width + 2}px`;
+        one.style.height = `${height + 2}px`;
+      }
     }
-    const ink = this.canvas.getContext("2d");
+    const ink = this.still.getContext("2d");
     ink.setTransform(ratio, 0, 0, ratio, 0, 0);
     ink.clearRect(0, 0, width + 2, height + 2);
     this.colours = Object.fromEntries(["surface", "raised", "text", "muted", "line", "accent", "late", "layer", "semantic", "compressed", "cpu", "ram", "on-block"]
@@ -163,6 +166,18 @@ export class ClusterView {
     this.blocks = [];
     if (this.shown === "map") this.streets(ink);
     this.byHost.forEach((list, host) => this.tile(ink, host, list));
+    this.showMoves();
+  }
+
+  // What stands still, painted once an interval, and over it what moves, painted once a frame.
+  showMoves() {
+    cancelAnimationFrame(this.frame);
+    const ink = this.canvas.getContext("2d");
+    const ratio = devicePixelRatio || 1;
+    ink.setTransform(1, 0, 0, 1, 0, 0);
+    ink.clearRect(0, 0, this.canvas.width, this.canvas.height);
+    ink.drawImage(this.still, 0, 0);
+    ink.setTransform(ratio, 0, 0, ratio, 0, 0);
     this.arrows(ink);
   }
 
@@ -174,7 +189,7 @@ export class ClusterView {
     const cpu = data.cpu_utilisation[host] ?? 0;
     const ram = Math.min(1, (data.ram_used_mb[host] ?? 0) / this.state.info.hosts.ram_mb[host]);
     ink.fillStyle = c.raised;
-    box(ink, x, y, w, h, 6);
+    box(ink, x, y, w, h, bars ? 6 : 0);
     ink.fill();
     if (!bars) {
       ink.globalAlpha = 0.1 + 0.5 * cpu;
@@ -303,7 +318,7 @@ export class ClusterView {
       box(ink, px - 5, py - 5, 10, 10, 3);
       ink.fill();
     }
-    if (progress < 1) this.frame = requestAnimationFrame(() => this.draw());
+    if (progress < 1) this.frame = requestAnimationFrame(() => this.showMoves());
   }
 
   asTable() {
@@ -405,7 +420,9 @@ function legend() {
     el("li", {}, el("i", { class: "swatch thin cpu" }), "CPU"), el("li", {}, el("i", { class: "swatch thin ram" }), "RAM"), el("li", {}, el("i", { class: "swatch thin link" }), "link"));
 }
 
+// Round corners are slow to paint: thousands of small boxes, as a thousand hosts have them, get none.
 function box(ink, x, y, w, h, r) {
   ink.beginPath();
-  ink.roundRect(x, y, w, h, r);
+  if (r > 2) ink.roundRect(x, y, w, h, r);
+  else ink.rect(Math.round(x), Math.round(y), w, h);
 }
