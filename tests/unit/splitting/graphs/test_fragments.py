@@ -190,7 +190,7 @@ DAMAGES = {
     r"has other tensors": _manifest(lambda one: one["fragments"][0].update(tensors={})),
     r"manifest\.json is damaged .*does not take its input": _manifest(
         lambda one: one["fragments"][0]["graph"]["inputs"][0].update(shape=[4, 8, 8])),
-    r"manifest\.json is damaged .*is \(\(8, 8, 8\), 'float32'\), not": _manifest(
+    r"the output 'conv2d' is float32 of shape \(n, 9\), got float32 \(2, 8, 8, 8\)": _manifest(
         lambda one: one["fragments"][0]["graph"]["outputs"][0].update(shape=[9])),
     r"lists no fragments": _manifest(lambda one: one.update(fragments=[])),
     r"'graph' is 3": _manifest(lambda one: one["fragments"][0].update(graph=3)),
