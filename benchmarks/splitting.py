@@ -42,6 +42,7 @@ TARGET = "resnetv2-50"
 WHOLE = """
 import sys, torch
 from cosco_splitplace.agent import runtime
+from cosco_splitplace.agent.answers import answer
 from cosco_splitplace.splitting.graphs.zoo import build
 from cosco_splitplace.splitting.measure import peak_rss_kb
 torch.set_num_threads(1)
@@ -50,8 +51,7 @@ before = peak_rss_kb()
 module, entry = build({name!r})
 given = [torch.ones(({images}, *entry.input_shape), dtype=getattr(torch, entry.dtype))]
 with torch.inference_mode():
-    answers = runtime.run_parts(module, given, {at_once})
-runtime.payload(module, answers)
+    answer(module, given, {at_once})
 print(before / 1024, peak_rss_kb() / 1024)
 """
 
@@ -65,7 +65,7 @@ def memory() -> None:
                             whole)
         measured = measured_memory(whole, 0, BATCH, BATCH, operators=True)
         costs = graph_costs(model, BATCH, measured.workspace_bytes)
-        table = FragmentTable(costs, measured.runtime_mb * 2**20)
+        table = FragmentTable(costs, measured.used_mb * 2**20)
         cuts = balanced_cuts(table, FRAGMENTS)
         work = np.diff([0, *(table.before[list(cuts)]), table.before[-1]])
         print(f"{TARGET} in {FRAGMENTS} fragments, batch of {BATCH}; bottleneck "

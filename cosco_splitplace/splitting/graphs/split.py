@@ -128,7 +128,7 @@ def measured_costs(model: TracedModel, images: int) -> tuple[GraphCosts, float]:
         folder = Path(name) / "whole"
         save_graph_artifact(GraphArtifact("whole", "float32", {}, (whole,), (0,)), folder)
         measured = measured_memory(folder, 0, images, images, operators=True)
-    return graph_costs(model, images, measured.workspace_bytes), measured.runtime_mb * MEGABYTE
+    return graph_costs(model, images, measured.workspace_bytes), measured.used_mb * MEGABYTE
 
 
 def choose_cuts(
