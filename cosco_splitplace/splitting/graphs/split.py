@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ...agent.allocation import KEPT
 from ...errors import ConfigurationError, ResultExistsError, SplitPlaceError, unknown_name
 from .artifact import GraphArtifact, save_graph_artifact
 from .chain import chain_difference
@@ -122,13 +123,17 @@ def split_model(request: SplitRequest, folder: Path, progress: Progress | None =
 
 
 def measured_costs(model: TracedModel, images: int) -> tuple[GraphCosts, float]:
-    """The costs of the whole model with torch's workspaces, and what torch itself takes, in bytes; from a real run."""
+    """The costs of the whole model with torch's workspaces, and what a process takes besides, in bytes; by a real run.
+
+    Besides: torch with the code that it loads for these operators, and freed memory that is kept for the next images.
+    """
     whole = GraphModule(model.graph, model.weights)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name) / "whole"
         save_graph_artifact(GraphArtifact("whole", "float32", {}, (whole,), (0,)), folder)
         measured = measured_memory(folder, 0, images, images, operators=True)
-    return graph_costs(model, images, measured.workspace_bytes), measured.used_mb * MEGABYTE
+    costs = graph_costs(model, images, measured.workspace_bytes)
+    return costs, measured.used_mb * MEGABYTE + min(KEPT, int(costs.live_bytes.max()))
 
 
 def choose_cuts(
