@@ -22,12 +22,11 @@ from safetensors.torch import save
 
 from ..errors import PayloadError
 from ..pipeline.payload import TENSOR
-from ..splitting.artifact_folders import storable
 from ..splitting.artifacts import input_tensors, load_fragment
-from ..splitting.graphs.graph import DTYPES, TensorSpec, payload_names
-from ..splitting.graphs.module import GraphModule
+from ..splitting.graphs.graph import payload_names
 from ..splitting.measure import peak_rss_kb
 from .allocation import reuse_freed_memory
+from .answers import answer
 from .workspace import OUTPUT_BELL, Workspace
 
 TOLD_CHUNKS = 64  # of so many, the first ones, the result record says how long each took; for profiles
@@ -86,15 +85,13 @@ def _answer(
     record["images"] += len(tensors[0])
     record["bytes_in"] += path.stat().st_size
     began, cpu_began = time.monotonic(), time.process_time()
-    with torch.inference_mode():
-        answers = run_parts(module, tensors, images_at_once)
+    with torch.inference_mode():  # takes its inputs: their file may be removed then, and CRIU freezes no removed file
+        content = answer(module, tensors, images_at_once)
     compute_s = time.monotonic() - began
     record["compute_s"] += compute_s
     if len(record["first_compute_s"]) < TOLD_CHUNKS:
         record["first_compute_s"].append(compute_s)
         record["first_cpu_s"].append(time.process_time() - cpu_began)
-    tensors.clear()  # their file may be removed from now on, and CRIU freezes no removed file of that size
-    content = payload(module, answers)
     digest = hashlib.sha256(content).hexdigest()
     workspace.add_digest(digest)
     record["bytes_out"] += len(content)
@@ -106,43 +103,16 @@ def _answer(
     return digest
 
 
-def run_parts(module: torch.nn.Module, tensors: List[torch.Tensor], images_at_once: int) -> List[torch.Tensor]:
-    """What the fragment makes of its inputs, at most so many images at once; takes the tensors out of their list."""
-    parts = [list(part) for part in zip(*(torch.split(one, images_at_once) for one in tensors))]
-    tensors.clear()
-    made: List[Sequence[torch.Tensor]] = []
-    while parts:
-        part = parts.pop(0)
-        made.append(module.run(part) if isinstance(module, GraphModule) else (module(*part),))
-    return [one[0] if len(one) == 1 else torch.cat(one) for one in zip(*made)]
-
-
-def payload(module: torch.nn.Module, answers: List[torch.Tensor]) -> bytes:
-    """What a fragment has made, as safetensors; takes the tensors out of their list."""
-    named = storable(dict(zip(getattr(module, "output_names", (TENSOR,)), answers)))
-    answers.clear()
-    content: bytes = save(named)
-    return content
-
-
 def _make_up(workspace: Workspace, chunk: int, spec: Dict[str, Any]) -> None:
     """An input of random numbers of the shape that the fragment takes: COSCO's opcodes bring no data."""
     size = -(-spec["made_up_images"] // spec["chunks"])
     count = min(size, spec["made_up_images"] - chunk * size)
     generator = torch.Generator().manual_seed(chunk)
     specs = input_tensors(workspace.path / "artifact", spec["index"])
-    tensors = {name: _random(one, count, generator) for name, one in zip(payload_names(specs), specs)}
+    tensors = {name: one.random(count, generator) for name, one in zip(payload_names(specs), specs)}
     draft = workspace.path / f".input-{chunk}"
     draft.write_bytes(save(tensors))
     os.replace(draft, workspace.input(chunk))
-
-
-def _random(spec: TensorSpec, count: int, generator: torch.Generator) -> torch.Tensor:
-    """Pixels from 0 to 255, activations from 0 to 1; other whole numbers (token ids, scaled activations) are 0 or 1."""
-    shape, dtype = (count, *spec.shape), DTYPES[spec.dtype]
-    if dtype.is_floating_point:
-        return torch.rand(shape, generator=generator).to(dtype)
-    return torch.randint(0, 256 if dtype == torch.uint8 else 2, shape, generator=generator).to(dtype)
 
 
 def _read(path: Path, names: Sequence[str]) -> List[torch.Tensor]:

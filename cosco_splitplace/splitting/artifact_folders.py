@@ -11,13 +11,14 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load as load_tensors
+from safetensors import SafetensorError, safe_open
 
 from ..errors import DataFileError
 from .names import MANIFEST
 
 __all__ = ["checked_weights", "signature", "storable", "whole_folder"]
+
+_PIECE = 2**20  # bytes of a file that are in memory at once
 
 
 @contextmanager
@@ -43,23 +44,34 @@ def whole_folder(folder: Path) -> Iterator[Path]:
 
 def checked_weights(file: Path, entry: Mapping[str, Any], remedy: str) -> dict[str, torch.Tensor]:
     """The tensors in `file`, if their hash, shapes and types are those of the manifest's `entry`; else DataFileError.
+
+    They are mapped, not read: no second copy is made on the way, what is not used takes no memory, and the system can
+    drop a page and read it again. So the file must not be written to afterwards; removing or replacing it is fine.
     """
     try:
-        content = file.read_bytes()
+        found = _sha256(file)
     except OSError as error:
         raise DataFileError(f"{file} cannot be read ({error}); make it again with: {remedy}") from None
-    found = hashlib.sha256(content).hexdigest()
     promised = str(entry.get("sha256"))
     if found != promised:
         raise DataFileError(f"{file} has the SHA-256 {found[:12]}..., its manifest says {promised[:12]}...; "
                             f"make it again with: {remedy}")
     try:
-        weights: dict[str, torch.Tensor] = load_tensors(content)
+        with safe_open(str(file), framework="pt") as opened:
+            weights = {name: opened.get_tensor(name) for name in opened.keys()}
     except SafetensorError as error:
         raise DataFileError(f"{file} is damaged ({error}); make it again with: {remedy}") from None
     if {name: signature(tensor) for name, tensor in weights.items()} != entry.get("tensors"):
         raise DataFileError(f"{file} has other tensors than its manifest says; make it again with: {remedy}")
     return weights
+
+
+def _sha256(file: Path) -> str:
+    found = hashlib.sha256()
+    with file.open("rb") as opened:
+        while piece := opened.read(_PIECE):
+            found.update(piece)
+    return found.hexdigest()
 
 
 def signature(tensor: torch.Tensor) -> dict[str, Any]:

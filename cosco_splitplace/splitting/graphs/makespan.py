@@ -125,7 +125,8 @@ def _best_of(
     ranges = [(0.0, np.inf)]
     while ranges:
         lowest, bound = ranges.pop()
-        found = _least_sum(table, hosts, number, bound, limits_mb)
+        ceiling = np.inf if best is None else best.makespan_s - (batches - 1) * lowest
+        found = _least_sum(table, hosts, number, bound, ceiling, limits_mb)
         if found is None:
             continue
         sum_s, cuts, order = found
@@ -140,9 +141,13 @@ def _best_of(
 
 
 def _least_sum(
-    table: FragmentTable, hosts: HostTypes, number: int, bound: float, limits_mb: list[float]
+    table: FragmentTable, hosts: HostTypes, number: int, bound: float, ceiling: float, limits_mb: list[float]
 ) -> tuple[float, tuple[int, ...], tuple[int, ...]] | None:
-    """The least sum of stages that are all shorter than `bound`: (seconds, cuts, types of hosts)."""
+    """The least sum of stages that are all shorter than `bound`: (seconds, cuts, types of hosts); below `ceiling`.
+
+    What could not stay below it if the rest ran on the fastest host is dropped on the way.
+    """
+    rest_s = (table.before[-1] - table.before) * table.images / hosts.multiply_adds_s.max()
     kinds = range(len(hosts.names))
     computing = [_computing_s(table, hosts, one, limits_mb[one]) for one in kinds]
     at_start = np.where(np.arange(len(table.work)) == 0, 0.0, np.inf)
@@ -154,6 +159,9 @@ def _least_sum(
                 if chains.used[one] < hosts.counts[one]:
                     crossing = _crossing_s(table, hosts, chains.last, one)
                     candidate = _continued(chains, one, crossing, computing[one], bound)
+                    candidate.sum_s[candidate.sum_s + rest_s >= ceiling] = np.inf
+                    if not np.isfinite(candidate.sum_s).any():
+                        continue
                     key = candidate.used, one
                     longer[key] = _better(longer[key], candidate) if key in longer else candidate
         layer = longer

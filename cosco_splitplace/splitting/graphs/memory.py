@@ -23,7 +23,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ...agent import runtime
+from ...agent import runtime  # noqa: F401  (its memory belongs to that of a fragment's process)
+from ...agent.allocation import reuse_freed_memory
+from ...agent.answers import answer
 from ...errors import SplitPlaceError
 from ..measure import peak_rss_kb
 from .artifact import load_graph_fragment
@@ -41,7 +43,8 @@ class MeasuredMemory:
     """Of one fragment in a process of its own, on one thread."""
 
     runtime_mb: float  # torch and the agent's runtime, before the fragment is loaded
-    loaded_mb: float  # with the fragment's weights
+    loaded_mb: float  # with the fragment's weights, all read
+    used_mb: float  # torch after the batch, without weights: it loads code when it runs an operator for the first time
     peak_mb: float  # after one batch, its outputs written as a payload
     load_s: float
     batch_s: float
@@ -73,12 +76,15 @@ def measured_memory(folder: Path, index: int, images: int, at_once: int, operato
 
 
 def _measure(folder: Path, index: int, images: int, at_once: int, operators: bool) -> MeasuredMemory:
+    reuse_freed_memory()
     torch.set_num_threads(1)
     at_first = peak_rss_kb()
     began = time.perf_counter()
     module = load_graph_fragment(folder, index)
     load_s = time.perf_counter() - began
-    loaded = _resident_kb()
+    for weight in module.weights.values():
+        weight.sum()  # they are mapped: what was not read is not there
+    loaded = peak_rss_kb()
     workspaces: list[int] = []
     if operators:
         ctypes.CDLL(None).mallopt(_MMAP_THRESHOLD, _THRESHOLD_BYTES)
@@ -87,11 +93,12 @@ def _measure(folder: Path, index: int, images: int, at_once: int, operators: boo
     inputs = [_ones(images, one.shape, DTYPES[one.dtype]) for one in module.graph.inputs]
     began = time.perf_counter()
     with torch.inference_mode():
-        answers = runtime.run_parts(module, inputs, at_once)
-    batch_s = time.perf_counter() - began
-    runtime.payload(module, answers)
-    return MeasuredMemory(at_first / 1024, loaded / 1024, peak_rss_kb() / 1024, load_s, batch_s,
-                          np.array(workspaces, dtype=np.int64))
+        content = answer(module, inputs, at_once)
+    batch_s, peak = time.perf_counter() - began, peak_rss_kb()
+    del content
+    weights_kb = sum(one.nbytes for one in module.weights.values()) / 1024
+    return MeasuredMemory(at_first / 1024, loaded / 1024, (_resident_kb() - weights_kb) / 1024, peak / 1024, load_s,
+                          batch_s, np.array(workspaces, dtype=np.int64))
 
 
 def _watched(function: Callable[..., Any], workspaces: list[int]) -> Callable[..., Any]:

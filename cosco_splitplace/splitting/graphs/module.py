@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from .graph import DTYPES, Batch, Graph, Node, Value, Weight, payload_names, references
+from .graph import DTYPES, Batch, Graph, Node, TensorSpec, Value, Weight, payload_names, references
 from .operators import FACTORIES, VIEWS, in_place, resolve
 
 __all__ = ["GraphModule", "meta_run"]
@@ -48,7 +48,7 @@ class GraphModule(nn.Module):
     Raises
     ------
     ValueError
-        A weight is missing, or weights and operators do not fit: the graph is run once without data.
+        A weight is missing.
     """
 
     def __init__(self, graph: Graph, weights: Mapping[str, torch.Tensor]) -> None:
@@ -61,12 +61,11 @@ class GraphModule(nn.Module):
         self.input_names, self.output_names = payload_names(graph.inputs), payload_names(graph.outputs)
         self._slots = {name: index for index, name in enumerate(
             [one.name for one in graph.inputs] + [node.name for node in graph.nodes])}
-        self._steps: tuple[_Step, ...] = tuple(self._compiled(overwritable=frozenset()))
-        made = _signatures(self)
-        for spec in graph.outputs:
-            if made[spec.name] != (spec.shape, spec.dtype):
-                raise ValueError(f"the output {spec.name!r} is {made[spec.name]}, not {spec.shape} {spec.dtype}")
-        self._steps = tuple(self._compiled(_overwritable(graph, made)))
+        self._steps = tuple(self._compiled(_overwritable(graph)))
+
+    def check(self) -> None:
+        """Run the graph without data; raises ValueError if operators, weights and outputs do not fit each other."""
+        meta_run(self, 2, lambda _name, _made: None)
 
     def forward(self, *tensors: torch.Tensor) -> Any:
         """The output for one tensor an input, in order: a tensor, or a tuple where there are several."""
@@ -85,7 +84,7 @@ class GraphModule(nn.Module):
     def _execute(
         self, steps: Sequence[_Step], tensors: list[torch.Tensor], watch: Callable[[str, Any], None] | None
     ) -> tuple[torch.Tensor, ...]:
-        self._check(tensors)
+        _require(self.graph.inputs, tensors, "input")
         images = tensors[0].shape[0]
         kept: list[Any] = [None] * len(self._slots)
         kept[: len(tensors)] = tensors
@@ -104,17 +103,9 @@ class GraphModule(nn.Module):
                 del made
                 for index in step.release:
                     kept[index] = None
-            return tuple(kept[self._slots[one.name]] for one in self.graph.outputs)
-
-    def _check(self, tensors: Sequence[torch.Tensor]) -> None:
-        specs = self.graph.inputs
-        if len(tensors) != len(specs):
-            raise ValueError(f"{len(specs)} tensors go in ({', '.join(self.input_names)}), got {len(tensors)}")
-        for spec, tensor in zip(specs, tensors):
-            dtype = str(tensor.dtype).replace("torch.", "")
-            if tuple(tensor.shape[1:]) != spec.shape or dtype != spec.dtype or len(tensor) != len(tensors[0]):
-                raise ValueError(f"the input {spec.name!r} is {spec.dtype} of shape (n, "
-                                 f"{', '.join(map(str, spec.shape))}), got {dtype} {tuple(tensor.shape)}")
+        outputs = tuple(kept[self._slots[one.name]] for one in self.graph.outputs)
+        _require(self.graph.outputs, outputs, "output")
+        return outputs
 
     def _compiled(self, overwritable: frozenset[str]) -> list[_Step]:
         last_use = _last_uses(self.graph)
@@ -164,6 +155,18 @@ def _swapped(arguments: tuple[Any, ...], by_id: Mapping[int, torch.Tensor]) -> t
                  else _swapped(one, by_id) if isinstance(one, tuple) else one for one in arguments)
 
 
+def _require(specs: Sequence[TensorSpec], tensors: Sequence[Any], what: str) -> None:
+    """Raise ValueError if the tensors are not those of the specs, all for the same number of images."""
+    if len(tensors) != len(specs):
+        raise ValueError(f"it has {len(specs)} {what}s ({', '.join(one.name for one in specs)}), got {len(tensors)}")
+    for spec, tensor in zip(specs, tensors):
+        shape = tuple(getattr(tensor, "shape", ()))
+        dtype = str(getattr(tensor, "dtype", type(tensor).__name__)).replace("torch.", "")
+        if shape[1:] != spec.shape or dtype != spec.dtype or shape[:1] != tuple(tensors[0].shape[:1]):
+            raise ValueError(f"the {what} {spec.name!r} is {spec.dtype} of shape (n, "
+                             f"{', '.join(map(str, spec.shape))}), got {dtype} {shape}")
+
+
 def _last_uses(graph: Graph) -> dict[str, int]:
     """The position of the last node that uses each value; its own if none does, beyond the end if it leaves."""
     last = {node.name: position for position, node in enumerate(graph.nodes)}
@@ -174,23 +177,11 @@ def _last_uses(graph: Graph) -> dict[str, int]:
     return last
 
 
-def _signatures(module: GraphModule) -> dict[str, Any]:
-    """Shape for one image and type of every value that is one tensor; by name."""
-    found: dict[str, Any] = {}
+def _overwritable(graph: Graph) -> frozenset[str]:
+    """Nodes that may write over their first argument, where it has the output's shape and type.
 
-    def watch(name: str, made: Any) -> None:
-        alone = isinstance(made, torch.Tensor)
-        found[name] = (tuple(made.shape[1:]), str(made.dtype).replace("torch.", "")) if alone else None
-
-    meta_run(module, 2, watch)
-    return found
-
-
-def _overwritable(graph: Graph, made: Mapping[str, Any]) -> frozenset[str]:
-    """Nodes that may write over their first argument.
-
-    It must be memory that an operator of this graph has made, of the output's shape and type, that nothing uses later,
-    and that no other value can be a view of.
+    It must be memory that an operator of this graph has made, that nothing uses later, and that no other value can be a
+    view of.
     """
     last_use = _last_uses(graph)
     viewed = {one.name for node in graph.nodes if node.operator in VIEWS
@@ -200,7 +191,7 @@ def _overwritable(graph: Graph, made: Mapping[str, Any]) -> frozenset[str]:
     for position, node in enumerate(graph.nodes):
         first = node.args[0] if node.args else None
         if in_place(node.operator) is not None and isinstance(first, Value) and first.name in own:
-            if last_use[first.name] == position and made[first.name] == made[node.name]:
+            if last_use[first.name] == position:
                 if not (node.operator == "batch_norm.default" and _no_in_place_batch_norm(node)):
                     found.add(node.name)
     return frozenset(found)

@@ -79,7 +79,10 @@ def draws_random_numbers(name: str, args: Sequence[Any], kwargs: Mapping[str, An
 
 
 def in_place(name: str) -> Callable[..., Any] | None:
-    """The operator that overwrites its first argument with the same numbers; None where there is none."""
+    """The operator that overwrites its first argument with the same numbers; None where there is none.
+
+    Where the result has another shape or type than the first argument, it makes a new tensor.
+    """
     return _IN_PLACE.get(name)
 
 
@@ -93,9 +96,29 @@ def _batch_norm(  # the arguments of aten.batch_norm
     return given
 
 
+def _overwriting(name: str) -> Callable[..., Any]:
+    packet, _, overload = name.partition(".")
+    over, anew = getattr(getattr(torch.ops.aten, f"{packet}_"), overload), resolve(name)
+
+    def function(first: torch.Tensor, *others: Any, **kwargs: Any) -> torch.Tensor:
+        made: torch.Tensor = (over if _fits(first, others) else anew)(first, *others, **kwargs)
+        return made
+
+    return function
+
+
+def _fits(first: torch.Tensor, others: Sequence[Any]) -> bool:
+    """Whether an operator, number by number, on these has a result of the first one's shape and type."""
+    if not first.is_floating_point():
+        return False  # some operators make fractions of whole numbers
+    return all(torch.result_type(first, one) == first.dtype and one.dim() <= first.dim()
+               and all(length in (1, own) for length, own in zip(reversed(one.shape), reversed(first.shape)))
+               for one in others if isinstance(one, torch.Tensor))
+
+
 _IN_PLACE: dict[str, Callable[..., Any]] = {
     "batch_norm.default": _batch_norm,
-    **{name: getattr(getattr(torch.ops.aten, f"{name.partition('.')[0]}_"), name.partition(".")[2])
+    **{name: _overwriting(name)
        for name in ("add.Tensor", "clamp.default", "div.Tensor", "gelu.default", "hardswish.default",
                     "hardtanh.default", "mul.Tensor", "relu.default", "sigmoid.default", "silu.default", "tanh.default")
        },

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import inspect
 import json
 from pathlib import Path
@@ -12,7 +13,7 @@ import torch
 from torch import nn
 
 from cosco_splitplace.errors import ConfigurationError
-from cosco_splitplace.splitting.graphs.graph import Node, Value, Weight, graph_from_json, graph_to_json
+from cosco_splitplace.splitting.graphs.graph import Node, TensorSpec, Value, Weight, graph_from_json, graph_to_json
 from cosco_splitplace.splitting.graphs.models import traced
 from cosco_splitplace.splitting.graphs.module import GraphModule
 from cosco_splitplace.splitting.graphs.operators import OPERATORS, VIEWS, in_place, resolve
@@ -154,8 +155,13 @@ def test_a_graph_from_elsewhere_is_not_trusted(change: dict[str, object], says: 
 
 def test_weights_must_fit() -> None:
     model = trace_module(nn.Linear(4, 2), (4,))
-    with pytest.raises(ValueError, match=r"does not take its input"):
-        GraphModule(model.graph, {**model.weights, "weight": torch.zeros(2, 5)})
+    unfit = GraphModule(model.graph, {**model.weights, "weight": torch.zeros(2, 5)})
+    for use in (unfit.check, lambda: unfit(torch.zeros(2, 4))):  # without data, and where an agent finds out
+        with pytest.raises(ValueError, match=r"does not take its input"):
+            use()
+    changed = dataclasses.replace(model.graph, outputs=(TensorSpec("linear", (3,), "float32"),))
+    with pytest.raises(ValueError, match=r"output 'linear' is float32 of shape \(n, 3\), got float32 \(2, 2\)"):
+        GraphModule(changed, model.weights)(torch.zeros(2, 4))
     with pytest.raises(ValueError, match="the weight 'bias' is missing"):
         GraphModule(model.graph, {"weight": model.weights["weight"]})
     module = GraphModule(model.graph, model.weights)
