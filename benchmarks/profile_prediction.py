@@ -27,7 +27,7 @@ from cosco_splitplace.config import FragmentSettings
 from cosco_splitplace.datafiles import DATA_DIR
 from cosco_splitplace.evaluation.files import write_csv, write_json
 from cosco_splitplace.evaluation.prediction import machine_mips, predict
-from cosco_splitplace.splitting.artifacts import input_shape, load_fragment
+from cosco_splitplace.splitting.artifacts import input_tensors, load_fragment
 from cosco_splitplace.splitting.catalogue_entry import artifact_facts, catalogue_with
 from cosco_splitplace.splitting.measure import pin
 from cosco_splitplace.splitting.profiles import profile_artifact, read_manifest
@@ -48,16 +48,13 @@ def run_here(folder: Path, index: int, images: int) -> None:
     """The child: runs the fragment and prints its seconds."""
     pin(1)
     module = load_fragment(folder, index)
-    pixels, shape = input_shape(folder, index)
     generator = torch.Generator().manual_seed(0)
-    size = (MICRO_BATCH, *shape)
-    inputs = torch.randint(0, 256, size, generator=generator, dtype=torch.uint8) if pixels else torch.rand(
-        size, generator=generator)
+    inputs = [one.random(MICRO_BATCH, generator) for one in input_tensors(folder, index)]
     with torch.inference_mode():
-        module(inputs)
+        module(*inputs)
         began, cpu_began = time.perf_counter(), time.process_time()
         for _ in range(images // MICRO_BATCH):
-            module(inputs)
+            module(*inputs)
         print(time.perf_counter() - began, time.process_time() - cpu_began)
 
 

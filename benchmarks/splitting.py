@@ -24,13 +24,14 @@ from cosco_splitplace.splitting.applications import application_names
 from cosco_splitplace.splitting.artifacts import load_artifact
 from cosco_splitplace.splitting.datasets import load_images
 from cosco_splitplace.splitting.graphs.artifact import GraphArtifact, save_graph_artifact
+from cosco_splitplace.splitting.graphs.chain import chain_accuracy, random_input, run_chain
 from cosco_splitplace.splitting.graphs.costs import GraphCosts, graph_costs
 from cosco_splitplace.splitting.graphs.cuts import FragmentTable, balanced_cuts, equal_layers
 from cosco_splitplace.splitting.graphs.fragmenting import PRECISIONS
 from cosco_splitplace.splitting.graphs.memory import measured_memory
 from cosco_splitplace.splitting.graphs.models import traced
 from cosco_splitplace.splitting.graphs.module import GraphModule
-from cosco_splitplace.splitting.graphs.split import fragment_modules, random_input, run_chain
+from cosco_splitplace.splitting.graphs.split import fragment_modules
 from cosco_splitplace.splitting.graphs.tracing import TracedModel, trace_module
 from cosco_splitplace.splitting.graphs.zoo import ZOO, build
 
@@ -156,12 +157,7 @@ def precision() -> None:
 def _accuracy(model: TracedModel, costs: GraphCosts, cuts: Any, precision: str, images: Any) -> str:
     fragments = fragment_modules(model, costs, cuts, precision)
     crossing = sum(spec.bytes_per_image for one in fragments[:-1] for spec in one.graph.outputs)
-    right = 0
-    for start in range(0, len(images.test_labels), 500):
-        given = torch.from_numpy(images.test_images[start : start + 500].copy())
-        found = run_chain(fragments, given)[0].argmax(dim=1).numpy()
-        right += int((found == images.test_labels[start : start + 500]).sum())
-    return f"{precision} {right / len(images.test_labels):.2%} ({crossing / 1024:.1f} kB)"
+    return f"{precision} {chain_accuracy(fragments, images):.2%} ({crossing / 1024:.1f} kB)"
 
 
 PARTS = {"memory": memory, "chain": chain, "naive": naive, "precision": precision}

@@ -13,9 +13,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Dict, Iterator, Mapping, Sequence
 
-import torch
-
 from ..errors import SplitPlaceError, require
+from ..splitting.graphs.graph import TensorSpec
 from ..splitting.measure import TIMED_BATCH, timing
 from ..splitting.names import MANIFEST, fragment_file
 from .client import AgentClient, AgentSilent
@@ -47,7 +46,7 @@ class AgentMeasurement:
         self._memory_mb = memory_mb or min(MEMORY_MB, int(self.host["memory_mb"]))
 
     def __call__(
-        self, folder: Path, index: int, _given: torch.Tensor, batches: Sequence[int], threads: int
+        self, folder: Path, index: int, _inputs: Sequence[TensorSpec], batches: Sequence[int], threads: int
     ) -> Mapping[str, Any]:
         """What ``measure.measure_fragment`` returns; raises SplitPlaceError if the agent can't run the fragment."""
         sizes = sorted({1, TIMED_BATCH, *batches})

@@ -24,7 +24,7 @@ from ..errors import PayloadError
 from ..pipeline.payload import TENSOR
 from ..splitting.artifact_folders import storable
 from ..splitting.artifacts import input_tensors, load_fragment
-from ..splitting.graphs.graph import DTYPES, TensorSpec, payload_names
+from ..splitting.graphs.graph import payload_names
 from ..splitting.graphs.module import GraphModule
 from ..splitting.measure import peak_rss_kb
 from .allocation import reuse_freed_memory
@@ -131,18 +131,10 @@ def _make_up(workspace: Workspace, chunk: int, spec: Dict[str, Any]) -> None:
     count = min(size, spec["made_up_images"] - chunk * size)
     generator = torch.Generator().manual_seed(chunk)
     specs = input_tensors(workspace.path / "artifact", spec["index"])
-    tensors = {name: _random(one, count, generator) for name, one in zip(payload_names(specs), specs)}
+    tensors = {name: one.random(count, generator) for name, one in zip(payload_names(specs), specs)}
     draft = workspace.path / f".input-{chunk}"
     draft.write_bytes(save(tensors))
     os.replace(draft, workspace.input(chunk))
-
-
-def _random(spec: TensorSpec, count: int, generator: torch.Generator) -> torch.Tensor:
-    """Pixels from 0 to 255, activations from 0 to 1; other whole numbers (token ids, scaled activations) are 0 or 1."""
-    shape, dtype = (count, *spec.shape), DTYPES[spec.dtype]
-    if dtype.is_floating_point:
-        return torch.rand(shape, generator=generator).to(dtype)
-    return torch.randint(0, 256 if dtype == torch.uint8 else 2, shape, generator=generator).to(dtype)
 
 
 def _read(path: Path, names: Sequence[str]) -> List[torch.Tensor]:

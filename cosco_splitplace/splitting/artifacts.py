@@ -19,7 +19,7 @@ from ..datafiles import field, read_json
 from ..errors import DataFileError
 from ..pipeline.payload import TENSOR
 from .artifact_folders import checked_weights, signature, whole_folder
-from .graphs.artifact import GRAPH_FORMAT, load_graph_fragment
+from .graphs.artifact import GRAPH_FORMAT, fragment_graph, load_graph_fragment
 from .graphs.graph import TensorSpec
 from .names import MANIFEST, fragment_file
 from .network import build_network, operators_from_json, operators_to_json
@@ -99,7 +99,7 @@ def input_tensors(folder: Path, index: int) -> tuple[TensorSpec, ...]:
     A chain's shapes are found by sending one image through the fragments before, with weights that do not matter.
     """
     if format_of(folder) == GRAPH_FORMAT:
-        return load_graph_fragment(folder, index).graph.inputs
+        return fragment_graph(folder, index).inputs
     manifest = read_json(folder / MANIFEST, REMEDY, FORMAT)
     image = tuple(field(manifest, "image_shape", list, folder / MANIFEST, REMEDY))
     if index == 0 or manifest.get("structure") == BRANCHES:

@@ -7,11 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..datafiles import field, read_json
+from ..datafiles import DATA_DIR, field, read_json
 from ..errors import ConfigurationError
+from ..records import LAYER
 from .application_settings import application_names, application_settings
 from .artifacts import load_artifact
 from .datasets import load_images
+from .graphs.artifact import GRAPH_FORMAT, load_graph_artifact
+from .graphs.chain import chain_accuracy
 from .profiles import ProfiledFragment, measured_on, profile_entries, read_manifest
 from .split_training import measured_accuracy
 
@@ -53,13 +56,16 @@ def artifact_facts(
         raise ConfigurationError(f"--accuracy is {accuracy}; give a share from 0 to 1")
     if deadline_scale is not None and not deadline_scale > 0:
         raise ConfigurationError(f"--deadline-scale is {deadline_scale}; give a positive number of intervals")
+    source = str(manifest.get("source", "unknown"))
+    if manifest["format"] == GRAPH_FORMAT and known:
+        source = load_artifact(DATA_DIR / "artifacts" / name / LAYER).source  # of the network that was split
     if accuracy is None:
-        network = load_artifact(folder)
-        accuracy = measured_accuracy(network, load_images(name, data_dir, source=network.source, train=False))
+        images = load_images(name, data_dir, source=source, train=False)
+        accuracy = (chain_accuracy(load_graph_artifact(folder).fragments, images)
+                    if manifest["format"] == GRAPH_FORMAT else measured_accuracy(load_artifact(folder), images))
     if deadline_scale is None:
         deadline_scale = application_settings(name).deadline_scale_intervals
-    return ArtifactFacts(name, manifest["split"], manifest["structure"], str(manifest.get("source", "unknown")),
-                         deadline_scale, accuracy)
+    return ArtifactFacts(name, manifest["split"], manifest["structure"], source, deadline_scale, accuracy)
 
 
 def catalogue_with(

@@ -1,6 +1,7 @@
 """Child process that measures one fragment alone.
 
-``python -m cosco_splitplace.splitting.measure FOLDER INDEX SHAPE TYPE`` writes one JSON object to standard output.
+``python -m cosco_splitplace.splitting.measure FOLDER INDEX INPUTS`` writes one JSON object to standard output. INPUTS
+says what goes in, as JSON: finding it out here could take memory that is none of the fragment's.
 A process of its own, because peak memory can only be read for a whole process and never goes down again.
 """
 
@@ -19,6 +20,7 @@ from typing import Any
 import torch
 
 from .artifacts import load_fragment
+from .graphs.graph import TensorSpec
 
 __all__ = ["TIMED_BATCH", "main", "measure_fragment", "peak_rss_kb", "pin", "timing"]
 
@@ -28,6 +30,7 @@ _MOST_HELD = 2048
 _MOST_HELD_KB = 500_000
 _PROBE = 16  # images that tell how many may be held
 _FEWEST_RUNS, _MOST_RUNS, _TIMED_S = 5, 50, 0.5  # a batch is run again until it took _TIMED_S; our choice
+_LONG_S = 10.0  # of a batch that takes so long, fewer runs than _FEWEST_RUNS are enough, but two
 
 
 def peak_rss_kb() -> int:
@@ -55,8 +58,7 @@ def pin(threads: int) -> None:
 
 
 def measure_fragment(
-    folder: Path, index: int, input_shape: tuple[int, ...], input_type: str, batches: Sequence[int] = (),
-    threads: int = 1,
+    folder: Path, index: int, inputs: Sequence[TensorSpec], batches: Sequence[int] = (), threads: int = 1,
 ) -> dict[str, Any]:
     """Peak memory for one image, its growth with the images held at once, and times by batch size.
 
@@ -71,10 +73,10 @@ def measure_fragment(
     module = load_fragment(folder, index)
     load_s = time.perf_counter() - began
     with torch.inference_mode():
-        _run(module, 1, input_shape, input_type)
+        _run(module, 1, inputs)
         base_kb = peak_rss_kb()
-        timed = {1: _timed(module, 1, input_shape, input_type)}
-        _run(module, _PROBE, input_shape, input_type)
+        timed = {1: _timed(module, 1, inputs)}
+        _run(module, _PROBE, inputs)
         image_kb = max(1.0, (peak_rss_kb() - base_kb) / (_PROBE - 1))
         most = max(_PROBE, min(_MOST_HELD, int(_MOST_HELD_KB / image_kb)))
         held = (most // 4, most)
@@ -82,9 +84,9 @@ def measure_fragment(
         peaks_kb = {}
         for batch in sorted({*batches, usual, *held} - {1}):
             if batch in batches or batch == usual:
-                timed[batch] = _timed(module, batch, input_shape, input_type)
+                timed[batch] = _timed(module, batch, inputs)
             else:
-                _run(module, batch, input_shape, input_type)
+                _run(module, batch, inputs)
             peaks_kb[batch] = peak_rss_kb()
     slope_kb = (peaks_kb[held[1]] - peaks_kb[held[0]]) / (held[1] - held[0])
     return {"runtime_rss_mb": round(runtime_kb / 1024, 1), "load_s": round(load_s, 4), "threads": threads,
@@ -93,14 +95,15 @@ def measure_fragment(
             "batches": [timed[batch] for batch in sorted(timed)]}
 
 
-def _timed(module: torch.nn.Module, batch: int, shape: tuple[int, ...], input_type: str) -> dict[str, Any]:
-    inputs = _inputs(batch, shape, input_type)
-    module(inputs)  # warm-up
+def _timed(module: torch.nn.Module, batch: int, inputs: Sequence[TensorSpec]) -> dict[str, Any]:
+    tensors = _random(batch, inputs)
+    module(*tensors)  # warm-up
     seconds: list[float] = []
     cpu_began = time.process_time()
-    while len(seconds) < _FEWEST_RUNS or (sum(seconds) < _TIMED_S and len(seconds) < _MOST_RUNS):
+    while len(seconds) < 2 or (sum(seconds) < (_TIMED_S if len(seconds) >= _FEWEST_RUNS else _LONG_S)
+                               and len(seconds) < _MOST_RUNS):
         began = time.perf_counter()
-        module(inputs)
+        module(*tensors)
         seconds.append(time.perf_counter() - began)
     return timing(batch, seconds, (time.process_time() - cpu_began) / len(seconds))
 
@@ -114,17 +117,13 @@ def timing(batch: int, seconds: Sequence[float], cpu_s: float) -> dict[str, Any]
             "peak_rss_mb": round(peak_rss_kb() / 1024, 1)}
 
 
-def _run(module: torch.nn.Module, batch: int, shape: tuple[int, ...], input_type: str) -> None:
-    module(_inputs(batch, shape, input_type))
+def _run(module: torch.nn.Module, batch: int, inputs: Sequence[TensorSpec]) -> None:
+    module(*_random(batch, inputs))
 
 
-def _inputs(batch: int, shape: tuple[int, ...], input_type: str) -> torch.Tensor:
-    """Random pixels or activations. Not all the same: pooling constant images is a third faster than it ever will be,
-    for a processor guesses every comparison right; and zeroed memory is not resident until it is written."""
+def _random(batch: int, inputs: Sequence[TensorSpec]) -> list[torch.Tensor]:
     generator = torch.Generator().manual_seed(0)
-    if input_type == "uint8":
-        return torch.randint(0, 256, (batch, *shape), generator=generator, dtype=torch.uint8)
-    return torch.rand((batch, *shape), generator=generator, dtype=getattr(torch, input_type))
+    return [one.random(batch, generator) for one in inputs]
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -132,13 +131,12 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m cosco_splitplace.splitting.measure", description=__doc__)
     parser.add_argument("folder", type=Path, help="artifact folder")
     parser.add_argument("index", type=int, help="fragment, from 0")
-    parser.add_argument("shape", help="input shape of one image, such as 3,32,32")
-    parser.add_argument("type", choices=("uint8", "float32"), help="input type")
+    parser.add_argument("inputs", type=json.loads, help="name, shape of one image and type of each input, as JSON")
     parser.add_argument("--batches", default="", help="more batch sizes to time, such as 1,8,64")
     parser.add_argument("--threads", type=int, default=1)
     given: Any = parser.parse_args(arguments)
-    measured = measure_fragment(given.folder, given.index, _numbers(given.shape), given.type, _numbers(given.batches),
-                                given.threads)
+    inputs = [TensorSpec(one["name"], tuple(one["shape"]), one["dtype"]) for one in given.inputs]
+    measured = measure_fragment(given.folder, given.index, inputs, _numbers(given.batches), given.threads)
     sys.stdout.write(json.dumps(measured) + "\n")
     return 0
 

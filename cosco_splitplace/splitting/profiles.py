@@ -21,14 +21,18 @@ from ..datafiles import field, read_json
 from ..errors import SplitPlaceError
 from .artifacts import FORMAT, REMEDY, fragment_file, input_tensors, load_fragment
 from .costs import bytes_of, count_parameters, counted_forward
+from .graphs.artifact import GRAPH_FORMAT, GRAPH_REMEDY
+from .graphs.costs import graph_costs
+from .graphs.graph import DTYPES, TensorSpec
+from .graphs.module import GraphModule
+from .graphs.tracing import TracedModel
 from .names import MANIFEST
-from .split_network import CHAIN
 
 __all__ = ["BatchTiming", "Measure", "MeasuredFragment", "ProfiledFragment", "machine_description", "measure_artifact",
            "measured_on", "profile_artifact", "profile_entries", "read_manifest"]
 
 _PACKAGE_PARENT = Path(__file__).resolve().parents[2]
-Measure = Callable[[Path, int, torch.Tensor, Sequence[int], int], Mapping[str, Any]]
+Measure = Callable[[Path, int, Sequence[TensorSpec], Sequence[int], int], Mapping[str, Any]]
 _MEASURE_TIMEOUT_S = 600  # a fragment takes 3 s; a large one on a loaded machine may take many times that
 
 
@@ -90,29 +94,24 @@ def profile_artifact(
 
     ``batches``: sizes to time besides 1 and 256. ``threads``: torch's in each process, which is pinned to as many
     CPUs. ``on_fragment(done, total)`` is called after each. ``measure``: who measures a fragment, if not a child
-    process of this one: it is given folder, index, an input, batches and threads, and returns what measure.py returns.
+    process of this one: it is given folder, index, inputs, batches and threads, and returns what measure.py returns.
     Raises DataFileError for a damaged artifact, SplitPlaceError, with the child's message, if a measurement fails, and
     ValueError for sizes below 1.
     """
     if threads < 1 or any(batch < 1 for batch in batches):
         raise ValueError(f"batches and threads must be 1 or more, got {list(batches)} and {threads}")
-    manifest = read_manifest(folder)
-    total = len(manifest["fragments"])
-    shape = input_tensors(folder, 0)[0].shape
-    pixels = torch.zeros((1, *shape), dtype=torch.uint8)
+    entries = read_manifest(folder)["fragments"]
     profiled: list[ProfiledFragment] = []
-    activation = pixels
-    for index in range(total):
-        module = load_fragment(folder, index)
-        given = activation if manifest["structure"] == CHAIN else pixels
-        activation, multiply_adds = counted_forward(module, given)
-        measured = (measure or _measure_in_child)(folder, index, given, batches, threads)
+    for index, entry in enumerate(entries):
+        inputs = input_tensors(folder, index)
+        multiply_adds, parameters, output_bytes = _counted(folder, index, entry, inputs)
+        measured = (measure or _measure_in_child)(folder, index, inputs, batches, threads)
         costs = MeasuredFragment(
             multiply_adds=multiply_adds,
-            parameters=count_parameters(module),
+            parameters=parameters,
             weights_bytes=(folder / fragment_file(index)).stat().st_size,
-            input_bytes=bytes_of(given),
-            output_bytes=bytes_of(activation),
+            input_bytes=sum(one.bytes_per_image for one in inputs),
+            output_bytes=output_bytes,
             ram_base_mb=measured["ram_base_mb"],
             ram_per_image_kb=measured["ram_per_image_kb"],
             seconds_per_1000_images=measured["seconds_per_1000_images"],
@@ -121,17 +120,33 @@ def profile_artifact(
         profiled.append(ProfiledFragment(costs, measured["runtime_rss_mb"], measured["load_s"], measured["threads"],
                                          timings))
         if on_fragment is not None:
-            on_fragment(index + 1, total)
+            on_fragment(index + 1, len(entries))
     return tuple(profiled)
 
 
-def read_manifest(folder: Path) -> dict[str, Any]:
-    """The manifest of the artifact in ``folder``, with its fragments and structure there.
+def _counted(folder: Path, index: int, entry: Mapping[str, Any], inputs: Sequence[TensorSpec]) -> tuple[int, int, int]:
+    """Multiply-adds and bytes out for one image, and trained numbers, of a fragment: (multiply-adds, numbers, bytes).
+    """
+    module = load_fragment(folder, index)
+    if isinstance(module, GraphModule):
+        costs = graph_costs(TracedModel(module.graph, module.weights, frozenset()), 1)
+        return (int(costs.multiply_adds.sum()), int(entry["parameters"]),
+                sum(one.bytes_per_image for one in module.graph.outputs))
+    (given,) = inputs
+    output, multiply_adds = counted_forward(module, torch.zeros((1, *given.shape), dtype=DTYPES[given.dtype]))
+    return multiply_adds, count_parameters(module), bytes_of(output)
 
-    Raises DataFileError if it is missing, damaged or of another version.
+
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """The manifest of the artifact in ``folder``, of either format, with its fragments and structure there.
+
+    A layer split of any model (format 2) is of the application that is called as the model. Raises DataFileError if it
+    is missing, damaged or of another version.
     """
     file = Path(folder) / MANIFEST
-    manifest = read_json(file, REMEDY, FORMAT)
+    manifest = read_json(file, REMEDY, (FORMAT, GRAPH_FORMAT))
+    if manifest["format"] == GRAPH_FORMAT:
+        manifest["application"] = field(manifest, "model", str, file, GRAPH_REMEDY)
     for key, kind in (("fragments", list), ("structure", str), ("application", str), ("split", str)):
         field(manifest, key, kind, file, REMEDY)
     return manifest
@@ -162,11 +177,10 @@ def profile_entries(measured: tuple[MeasuredFragment, ...]) -> list[dict[str, ob
 
 
 def _measure_in_child(
-    folder: Path, index: int, given: torch.Tensor, batches: Sequence[int], threads: int
+    folder: Path, index: int, inputs: Sequence[TensorSpec], batches: Sequence[int], threads: int
 ) -> dict[str, Any]:
-    shape = ",".join(str(length) for length in given.shape[1:])
-    command = [sys.executable, "-m", "cosco_splitplace.splitting.measure", str(folder), str(index), shape,
-               str(given.dtype).replace("torch.", ""), "--batches", ",".join(map(str, batches)),
+    command = [sys.executable, "-m", "cosco_splitplace.splitting.measure", str(folder), str(index),
+               json.dumps([vars(one) for one in inputs]), "--batches", ",".join(map(str, batches)),
                "--threads", str(threads)]
     # The child must find this very package, whether it is installed or run from its sources.
     path = os.pathsep.join(filter(None, [str(_PACKAGE_PARENT), os.environ.get("PYTHONPATH", "")]))

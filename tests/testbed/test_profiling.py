@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-import torch
 
 from cosco_splitplace.agent.client import AgentClient
 from cosco_splitplace.agent.profiling import RUNS, AgentMeasurement
@@ -13,7 +12,7 @@ from .made import ARTIFACT
 
 
 def test_an_agent_measures_a_fragment_by_batch_size(client: AgentClient) -> None:
-    found = AgentMeasurement(client, 1000)(ARTIFACT, 3, torch.empty(0), (32,), 1)
+    found = AgentMeasurement(client, 1000)(ARTIFACT, 3, (), (32,), 1)
     assert [one["batch"] for one in found["batches"]] == [1, 32, 256]
     for one in found["batches"]:
         assert one["runs"] == RUNS and 0 < one["fastest_ms"] <= one["latency_ms"] <= one["latency_p90_ms"]
@@ -27,4 +26,4 @@ def test_an_agent_measures_a_fragment_by_batch_size(client: AgentClient) -> None
 
 def test_what_the_agent_cannot_run_is_said(client: AgentClient) -> None:
     with pytest.raises(SplitPlaceError, match="no room: 1000000 MB are asked for"):
-        AgentMeasurement(client, 10**6)(ARTIFACT, 0, torch.empty(0), (), 1)
+        AgentMeasurement(client, 10**6)(ARTIFACT, 0, (), (), 1)

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,11 +22,11 @@ from ...datafiles import field, read_json
 from ...errors import DataFileError
 from ..artifact_folders import checked_weights, signature, storable, whole_folder
 from ..names import MANIFEST, fragment_file
-from .graph import graph_from_json, graph_to_json
+from .graph import Graph, graph_from_json, graph_to_json
 from .module import GraphModule
 
-__all__ = ["GRAPH_FORMAT", "GRAPH_REMEDY", "GraphArtifact", "load_graph_artifact", "load_graph_fragment",
-           "save_graph_artifact"]
+__all__ = ["GRAPH_FORMAT", "GRAPH_REMEDY", "GraphArtifact", "fragment_graph", "load_graph_artifact",
+           "load_graph_fragment", "save_graph_artifact"]
 
 GRAPH_FORMAT = 2
 GRAPH_REMEDY = "cosco-splitplace split MODEL --strategy layer"
@@ -91,10 +92,12 @@ def load_graph_fragment(folder: Path, index: int) -> GraphModule:
     DataFileError
         As `load_graph_artifact`.
     """
-    entries = field(_manifest(folder)[1], "fragments", list, folder / MANIFEST, GRAPH_REMEDY)
-    if not 0 <= index < len(entries):
-        raise ValueError(f"{folder} has fragments 0 to {len(entries) - 1}, got {index}")
-    return _fragment(folder, index, entries[index])
+    return _fragment(folder, index, _entry(folder, index))
+
+
+def fragment_graph(folder: Path, index: int) -> Graph:
+    """What fragment `index` does and what goes in and out, without its weights; raises as `load_graph_fragment`."""
+    return _graph(folder, index, _entry(folder, index))
 
 
 def _manifest(folder: Path) -> tuple[Path, dict[str, Any]]:
@@ -102,12 +105,31 @@ def _manifest(folder: Path) -> tuple[Path, dict[str, Any]]:
     return file, read_json(file, GRAPH_REMEDY, GRAPH_FORMAT)
 
 
-def _fragment(folder: Path, index: int, entry: Any) -> GraphModule:
+def _entry(folder: Path, index: int) -> Any:
+    entries = field(_manifest(folder)[1], "fragments", list, folder / MANIFEST, GRAPH_REMEDY)
+    if not 0 <= index < len(entries):
+        raise ValueError(f"{folder} has fragments 0 to {len(entries) - 1}, got {index}")
+    return entries[index]
+
+
+def _graph(folder: Path, index: int, entry: Any) -> Graph:
     file = Path(folder) / MANIFEST
     graph = field(entry, "graph", dict, file, GRAPH_REMEDY)
+    with _damage_named(file):
+        return graph_from_json(graph, f"fragments[{index}].graph")
+
+
+def _fragment(folder: Path, index: int, entry: Any) -> GraphModule:
+    graph = _graph(folder, index, entry)
     weights = checked_weights(Path(folder) / fragment_file(index), entry, GRAPH_REMEDY)
+    with _damage_named(Path(folder) / MANIFEST):
+        return GraphModule(graph, weights)
+
+
+@contextmanager
+def _damage_named(file: Path) -> Iterator[None]:
     try:
-        return GraphModule(graph_from_json(graph, f"fragments[{index}].graph"), weights)
+        yield
     except (TypeError, ValueError, RuntimeError, IndexError) as error:
         raise DataFileError(f"{file} is damaged ({error}); make it again with: {GRAPH_REMEDY}") from error
 

@@ -18,7 +18,7 @@ import torch
 from ...pipeline.payload import TENSOR
 from .operators import OPERATORS, draws_random_numbers
 
-__all__ = ["Batch", "Graph", "Node", "TensorSpec", "Value", "Weight", "graph_from_json", "graph_to_json",
+__all__ = ["DTYPES", "Batch", "Graph", "Node", "TensorSpec", "Value", "Weight", "graph_from_json", "graph_to_json",
            "payload_names", "references"]
 
 DTYPES = {name: getattr(torch, name) for name in (
@@ -73,6 +73,17 @@ class TensorSpec:
         """Of its content."""
         size: int = DTYPES[self.dtype].itemsize
         return math.prod(self.shape) * size
+
+    def random(self, images: int, generator: torch.Generator) -> torch.Tensor:
+        """Pixels from 0 to 255, activations from 0 to 1; other whole numbers (token ids, scaled activations): 0 or 1.
+
+        Not all the same: pooling constant images is a third faster than it ever will be, for a processor guesses every
+        comparison right; and zeroed memory is not resident until it is written.
+        """
+        shape, dtype = (images, *self.shape), DTYPES[self.dtype]
+        if dtype.is_floating_point:
+            return torch.rand(shape, generator=generator).to(dtype)
+        return torch.randint(0, 256 if dtype == torch.uint8 else 2, shape, generator=generator, dtype=dtype)
 
 
 @dataclass(frozen=True)

@@ -8,14 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from ...errors import ConfigurationError, ResultExistsError, SplitPlaceError, unknown_name
 from .artifact import GraphArtifact, save_graph_artifact
+from .chain import chain_difference
 from .costs import GraphCosts, graph_costs
 from .cuts import MEGABYTE, TOLERANCE, FragmentTable, balanced_cuts, fewest_fragments
 from .fragmenting import PRECISIONS, cut_graph, with_precision
-from .graph import DTYPES, TensorSpec
+from .graph import DTYPES
 from .host_files import read_hosts
 from .makespan import HostTypes, Plan, best_plan, host_types
 from .memory import measured_memory
@@ -23,10 +22,9 @@ from .models import traced
 from .module import GraphModule
 from .tracing import TracedModel
 
-__all__ = ["MOST_AUTO", "LayerSplit", "SplitRequest", "chain_difference", "split_model"]
+__all__ = ["MOST_AUTO", "LayerSplit", "SplitRequest", "fragment_modules", "measured_costs", "split_model"]
 
 MOST_AUTO = 8  # fragments that are tried for --fragments auto with hosts; our choice
-_CHECKED_IMAGES = 2
 _ALLOWED_DIFFERENCE = 1e-6  # of the largest output, where float32 crosses
 
 Progress = Callable[[str, int, int], None]  # what is being done, steps done, steps in all
@@ -152,34 +150,6 @@ def fragment_modules(
 ) -> tuple[GraphModule, ...]:
     """The fragments between `cuts`, ready to run."""
     return tuple(GraphModule(graph, model.weights) for graph in with_precision(cut_graph(costs, cuts), precision))
-
-
-def run_chain(fragments: Sequence[GraphModule], given: torch.Tensor) -> tuple[torch.Tensor, ...]:
-    """All fragments one after another in this process."""
-    tensors: tuple[torch.Tensor, ...] = (given,)
-    for fragment in fragments:
-        tensors = fragment.run(list(tensors))
-    return tensors
-
-
-def chain_difference(whole: GraphModule, fragments: Sequence[GraphModule], seed: int = 0) -> float:
-    """Largest difference of the chain's output from the whole's on random inputs, as a share of the largest output."""
-    given = random_input(whole.graph.inputs[0], _CHECKED_IMAGES, seed)
-    pairs = zip(whole.run([given]), run_chain(fragments, given))
-    shares = []
-    for expected, found in pairs:
-        largest = float(expected.abs().max()) or 1.0
-        shares.append(float((expected - found).abs().max()) / largest)
-    return max(shares)
-
-
-def random_input(spec: TensorSpec, images: int, seed: int = 0) -> torch.Tensor:
-    """Normal numbers; whole numbers from 0 to 255 (pixels, or token ids)."""
-    generator = torch.Generator().manual_seed(seed)
-    dtype = DTYPES[spec.dtype]
-    if dtype.is_floating_point:
-        return torch.randn((images, *spec.shape), generator=generator).to(dtype)
-    return torch.randint(0, 256, (images, *spec.shape), generator=generator).to(dtype)
 
 
 def _settings(request: SplitRequest, cuts: Sequence[int], plan: Plan | None) -> Mapping[str, Any]:

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import graph_networks
 import pytest
 
 from cosco_splitplace.errors import SplitPlaceError
 from cosco_splitplace.splitting import profiles
-from cosco_splitplace.splitting.artifacts import save_artifact
+from cosco_splitplace.splitting.artifacts import input_tensors, save_artifact
+from cosco_splitplace.splitting.graphs.artifact import GraphArtifact, save_graph_artifact
+from cosco_splitplace.splitting.graphs.costs import graph_costs
+from cosco_splitplace.splitting.graphs.split import fragment_modules
+from cosco_splitplace.splitting.graphs.tracing import trace_module
 from cosco_splitplace.splitting.profiles import machine_description, measure_artifact
 from cosco_splitplace.splitting.split_network import SplitNetwork
 
@@ -39,6 +44,20 @@ def test_every_branch_is_given_pixels(
     measured = measure_artifact(tmp_path / "artifact")
     assert [fragment.input_bytes for fragment in measured] == [36, 36]
     assert [fragment.output_bytes for fragment in measured] == [4, 8]
+
+
+def test_a_graph_with_two_tensors_across_its_cut_by_hand(tmp_path: Path) -> None:
+    model = trace_module(graph_networks.skipping(), (3, 8, 8))
+    fragments = fragment_modules(model, graph_costs(model, 1), (2,))  # after the second convolution, beside the skip
+    save_graph_artifact(GraphArtifact("skipping", "float32", {}, fragments, (3, 4)), tmp_path / "artifact")
+    assert len(input_tensors(tmp_path / "artifact", 1)) == 2
+    first, second = measure_artifact(tmp_path / "artifact")
+    assert (first.multiply_adds, second.multiply_adds) == (64 * 8 * 27 + 64 * 8 * 72, 5 * 128)
+    assert (first.parameters, second.parameters) == (3, 4)
+    assert (first.input_bytes, first.output_bytes) == (3 * 64 * 4, 2 * 8 * 64 * 4)
+    assert (second.input_bytes, second.output_bytes) == (2 * 8 * 64 * 4, 5 * 4)
+    assert second.ram_base_mb > 50 and second.ram_per_image_kb > 2 * 8 * 64 * 4 / 1024
+    assert second.seconds_per_1000_images > 0
 
 
 def test_a_failed_measurement_says_why(

@@ -21,9 +21,10 @@ from cosco_splitplace.splitting.graphs.artifact import (
     load_graph_fragment,
     save_graph_artifact,
 )
+from cosco_splitplace.splitting.graphs.chain import chain_difference, random_input, run_chain
 from cosco_splitplace.splitting.graphs.costs import graph_costs
 from cosco_splitplace.splitting.graphs.module import GraphModule
-from cosco_splitplace.splitting.graphs.split import chain_difference, fragment_modules, random_input, run_chain
+from cosco_splitplace.splitting.graphs.split import fragment_modules
 from cosco_splitplace.splitting.graphs.tracing import TracedModel, trace_module
 from cosco_splitplace.splitting.graphs.zoo import ZOO, build
 
