@@ -82,38 +82,34 @@ def _memory_of_branches(axes: Axes, measured: pd.DataFrame, counts: Sequence[int
 
 
 def plot_compression_study(accuracy: pd.DataFrame, memory: pd.DataFrame) -> Figure:
-    """Accuracy (above) and peak RAM (below) against the share of the work that is left, a line an application.
+    """Accuracy after fine-tuning, that right after pruning, and peak RAM, against the share of the work that is left.
+
+    Accuracies have an axis each: points apart after fine-tuning, tens of points before.
 
     Parameters
     ----------
     accuracy : one row an application, seed, share and whether it was fine-tuned; work 1 is the whole network.
     memory : one row an application and share.
     """
-    figure = style.figure(5.6)
-    above, below = figure.subplots(2, 1, sharex=True, height_ratios=[3, 2])
-    names = list(dict.fromkeys(accuracy["application"]))
-    for number, name in enumerate(names):
+    figure = style.figure(7.4)
+    after, before, memory_axes = figure.subplots(3, 1, sharex=True, height_ratios=[3, 2, 2])
+    for number, name in enumerate(dict.fromkeys(accuracy["application"])):
         own = accuracy[accuracy["application"] == name]
-        tuned = own[own["fine_tuned"] | (own["asked_work"] == 1.0)]
-        raw = own[~own["fine_tuned"]]
-        colour, marker = style.CYCLE[number], style.MARKERS[number]
-        above.plot(100 * tuned["work"], 100 * tuned["accuracy"], marker, color=colour, alpha=0.35, markersize=4)
-        _mean_line(above, tuned, colour, marker, "-", f"{name} ({own['source'].iloc[0]})")
-        _mean_line(above, raw, colour, "", ":", "")
+        whole = own["asked_work"] == 1.0
+        tuned, raw = own[own["fine_tuned"] | whole], own[~own["fine_tuned"]]
+        look = {"color": style.CYCLE[number], "marker": style.MARKERS[number]}
+        for axes, rows in ((after, tuned), (before, raw)):
+            axes.plot(100 * rows["work"], 100 * rows["accuracy"], linestyle="", alpha=0.35, markersize=4, **look)
+            means = rows.groupby("asked_work")[["work", "accuracy"]].mean().sort_values("work")
+            axes.plot(100 * means["work"], 100 * means["accuracy"], label=f"{name} ({own['source'].iloc[0]})", **look)
         at = memory[memory["application"] == name].merge(
             tuned.groupby("asked_work", as_index=False)["work"].mean(), on="asked_work"
         )
-        below.plot(100 * at["work"], at["network_rss_mb"], marker=marker, color=colour, label=name)
-    above.plot([], [], ":", color=style.GREY, label="pruned, not fine-tuned")
-    above.set(title="Accuracy: pruned and fine-tuned", ylabel="accuracy in %")
-    below.set(title="Peak RAM over torch's own, 256 images", ylabel="MB", xlabel="% of the whole's multiply-adds")
-    below.set_ylim(bottom=0)
-    style.outside_legend(above)
-    style.outside_legend(below)
+        memory_axes.plot(100 * at["work"], at["network_rss_mb"], **look)
+    after.set(title="Accuracy, pruned and fine-tuned", ylabel="accuracy in %")
+    before.set(title="Accuracy right after pruning", ylabel="accuracy in %")
+    memory_axes.set(title="Peak RAM over torch's own, 256 images", ylabel="MB",
+                    xlabel="% of the whole's multiply-adds")  # fmt: skip
+    memory_axes.set_ylim(bottom=0)
+    style.outside_legend(after)
     return figure
-
-
-def _mean_line(axes: Axes, rows: pd.DataFrame, colour: str, marker: str, line: str, label: str) -> None:
-    means = rows.groupby("asked_work")[["work", "accuracy"]].mean().sort_values("work")
-    axes.plot(100 * means["work"], 100 * means["accuracy"], line, marker=marker, color=colour,
-              label=label or "_nolegend_")  # fmt: skip
