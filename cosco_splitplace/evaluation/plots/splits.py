@@ -25,7 +25,7 @@ def plot_semantic_study(accuracy: pd.DataFrame, memory: pd.DataFrame, groupings:
     groupings : what is drawn, in this order.
     """
     names = list(dict.fromkeys(accuracy["application"]))
-    figure = style.figure(0.4 + _PANEL_IN * len(names))
+    figure = style.figure(1.2 + _PANEL_IN * len(names))
     rows = figure.subplots(len(names), 3, squeeze=False)
     for axes, name in zip(rows, names):
         own = accuracy[accuracy["application"] == name]
@@ -37,7 +37,8 @@ def plot_semantic_study(accuracy: pd.DataFrame, memory: pd.DataFrame, groupings:
         _memory_of_branches(axes[2], measured, counts)
     for one in rows[-1]:
         one.set_xlabel("branches")
-    style.outside_legend(rows[0][0])
+    labelled = dict(pair[::-1] for axes in rows[0] for pair in zip(*axes.get_legend_handles_labels()))
+    figure.legend(labelled.values(), labelled.keys(), loc="outside lower left", ncols=4)
     return figure
 
 
@@ -54,7 +55,7 @@ def _accuracy_by_grouping(axes: Axes, own: pd.DataFrame, counts: Sequence[int], 
         axes.plot(x, 100 * part["accuracy"], style.MARKERS[number], color=colour, alpha=0.45, markersize=4)
         means = part.groupby("branches")["accuracy"].mean()
         at = np.array([counts.index(one) for one in means.index]) + shift
-        axes.plot(at, 100 * means, "-", marker=style.MARKERS[number], color=colour, label=f"{grouping} groups")
+        axes.plot(at, 100 * means, "-", marker=style.MARKERS[number], color=colour, label=grouping)
     axes.set(ylabel="accuracy in %", xticks=range(len(counts)), xticklabels=[str(one) for one in counts])
 
 
@@ -62,58 +63,52 @@ def _against_whole(axes: Axes, rows: pd.DataFrame, counts: Sequence[int], column
     totals = rows.set_index("branches")[column]
     together = np.array([100 * totals[one] / totals[0] for one in counts])
     x = np.arange(len(counts))
-    axes.bar(x - 0.2, together, 0.38, color=style.SKY, label="all branches")
-    axes.bar(x + 0.2, together / np.array(counts), 0.38, color=style.BLUE, label="one branch (mean)")
+    axes.bar(x - 0.2, together, 0.38, color=style.SKY, label="work of all branches")
+    axes.bar(x + 0.2, together / np.array(counts), 0.38, color=style.BLUE, label="of one branch (mean)")
     axes.axhline(100, color=style.BLACK, linestyle="--", linewidth=1.2)
-    axes.set(title=f"{what.capitalize()}, whole network = 100", ylabel=f"% of the whole's {what}", xticks=x,
+    axes.set(title=what.capitalize(), ylabel=f"% of the whole's {what}", xticks=x,
              xticklabels=[str(one) for one in counts])  # fmt: skip
-    axes.legend()
 
 
 def _memory_of_branches(axes: Axes, measured: pd.DataFrame, counts: Sequence[int]) -> None:
     of = {count: measured.loc[measured["branches"] == count, "network_rss_mb"] for count in (0, *counts)}
     x = np.arange(len(counts))
-    axes.bar(x, [of[one].max() for one in counts], 0.5, color=style.GREEN, label="largest branch")
+    axes.bar(x, [of[one].max() for one in counts], 0.5, color=style.GREEN, label="RAM of the largest branch")
     axes.axhline(of[0].max(), color=style.BLACK, linestyle="--", linewidth=1.2, label="whole network")
-    axes.set(title="Peak RAM over torch's own", ylabel="MB for 256 images", xticks=x,
+    axes.set(title="Peak RAM less torch's", ylabel="MB for 256 images", xticks=x,
              xticklabels=[str(one) for one in counts])  # fmt: skip
     axes.set_ylim(bottom=0)
-    axes.legend()
 
 
 def plot_compression_study(accuracy: pd.DataFrame, memory: pd.DataFrame) -> Figure:
-    """Accuracy (above) and peak RAM (below) against the share of the work that is left, a line an application.
+    """Accuracy after fine-tuning, that right after pruning, and peak RAM, against the share of the work that is left.
+
+    Accuracies have an axis each: points apart after fine-tuning, tens of points before.
 
     Parameters
     ----------
     accuracy : one row an application, seed, share and whether it was fine-tuned; work 1 is the whole network.
     memory : one row an application and share.
     """
-    figure = style.figure(5.6)
-    above, below = figure.subplots(2, 1, sharex=True, height_ratios=[3, 2])
-    names = list(dict.fromkeys(accuracy["application"]))
-    for number, name in enumerate(names):
+    figure = style.figure(7.4)
+    after, before, memory_axes = figure.subplots(3, 1, sharex=True, height_ratios=[3, 2, 2])
+    for number, name in enumerate(dict.fromkeys(accuracy["application"])):
         own = accuracy[accuracy["application"] == name]
-        tuned = own[own["fine_tuned"] | (own["asked_work"] == 1.0)]
-        raw = own[~own["fine_tuned"]]
-        colour, marker = style.CYCLE[number], style.MARKERS[number]
-        above.plot(100 * tuned["work"], 100 * tuned["accuracy"], marker, color=colour, alpha=0.35, markersize=4)
-        _mean_line(above, tuned, colour, marker, "-", f"{name} ({own['source'].iloc[0]})")
-        _mean_line(above, raw, colour, "", ":", "")
+        whole = own["asked_work"] == 1.0
+        tuned, raw = own[own["fine_tuned"] | whole], own[~own["fine_tuned"]]
+        look = {"color": style.CYCLE[number], "marker": style.MARKERS[number]}
+        for axes, rows in ((after, tuned), (before, raw)):
+            axes.plot(100 * rows["work"], 100 * rows["accuracy"], linestyle="", alpha=0.35, markersize=4, **look)
+            means = rows.groupby("asked_work")[["work", "accuracy"]].mean().sort_values("work")
+            axes.plot(100 * means["work"], 100 * means["accuracy"], label=f"{name} ({own['source'].iloc[0]})", **look)
         at = memory[memory["application"] == name].merge(
             tuned.groupby("asked_work", as_index=False)["work"].mean(), on="asked_work"
         )
-        below.plot(100 * at["work"], at["network_rss_mb"], marker=marker, color=colour, label=name)
-    above.plot([], [], ":", color=style.GREY, label="pruned, not fine-tuned")
-    above.set(title="Accuracy: pruned and fine-tuned", ylabel="accuracy in %")
-    below.set(title="Peak RAM over torch's own, 256 images", ylabel="MB", xlabel="% of the whole's multiply-adds")
-    below.set_ylim(bottom=0)
-    style.outside_legend(above)
-    style.outside_legend(below)
+        memory_axes.plot(100 * at["work"], at["network_rss_mb"], **look)
+    after.set(title="Accuracy, pruned and fine-tuned", ylabel="accuracy in %")
+    before.set(title="Accuracy right after pruning", ylabel="accuracy in %")
+    memory_axes.set(title="Peak RAM over torch's own, 256 images", ylabel="MB",
+                    xlabel="% of the whole's multiply-adds")  # fmt: skip
+    memory_axes.set_ylim(bottom=0)
+    style.outside_legend(after)
     return figure
-
-
-def _mean_line(axes: Axes, rows: pd.DataFrame, colour: str, marker: str, line: str, label: str) -> None:
-    means = rows.groupby("asked_work")[["work", "accuracy"]].mean().sort_values("work")
-    axes.plot(100 * means["work"], 100 * means["accuracy"], line, marker=marker, color=colour,
-              label=label or "_nolegend_")  # fmt: skip

@@ -81,7 +81,7 @@ def semantic_paragraph(accuracy: pd.DataFrame, paired: Sequence[Row], memory: pd
 
 def paired_sentence(one: Row) -> str:
     """Which groups win, if any can be told to."""
-    interval = f"95 % interval {one['low_points']:+.2f} to {one['high_points']:+.2f}"
+    interval = f"bootstrap 95 % interval {one['low_points']:+.2f} to {one['high_points']:+.2f}"
     if not math.isfinite(one["low_points"]):
         verdict, interval = "too few seeds to tell", "no interval"
     elif one["low_points"] <= 0 <= one["high_points"]:
