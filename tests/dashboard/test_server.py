@@ -2,10 +2,12 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
-from typing import Iterator, Tuple
+from typing import Any, Dict, Iterator, Tuple
 from urllib.parse import urlsplit
 
 import pytest
@@ -218,3 +220,32 @@ def test_nothing_of_the_page_comes_from_elsewhere() -> None:
             text = path.read_text(encoding="utf-8").replace("http://www.w3.org", "")
             assert "http://" not in text and "https://" not in text and "innerHTML" not in text, path
     assert (STATIC / "vendor" / "uPlot.LICENSE").is_file()
+
+
+def test_a_run_is_shown_while_it_goes_on_and_no_longer(tmp_path: Path) -> None:
+    command = [
+        sys.executable, "-m", "cosco_splitplace", "run", "--decider", "layer", "--placer", "least-loaded",
+        "--hosts", "4", "--rate", "0.5", "--intervals", "100000", "--dashboard", "--no-report", "--json",
+        "--out", str(tmp_path / "run"),
+    ]  # fmt: skip
+    running = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    try:
+        assert running.stderr is not None
+        told = next(line for line in running.stderr if "dashboard at" in line)
+        address = told.strip().rpartition(" ")[2]
+        until = time.monotonic() + 60
+        seen: Dict[str, Any] = {}
+        while seen.get("intervals_done", 0) < 1 and time.monotonic() < until:
+            for seen in requests.get(f"{address}/api/runs", timeout=10).json()["runs"]:
+                assert seen["folder"].endswith("run")
+            time.sleep(0.2)
+        assert seen["state"] == "running" and seen["model"] == "L+least-loaded"
+        running.send_signal(signal.SIGINT)
+        running.communicate(timeout=60)
+        assert running.returncode == 130 and not (tmp_path / "run" / "live.jsonl").exists()
+        with pytest.raises(requests.ConnectionError):
+            for _ in range(50):
+                requests.get(f"{address}/api/runs", timeout=5)
+                time.sleep(0.2)
+    finally:
+        running.kill()
