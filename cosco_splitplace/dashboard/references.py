@@ -87,7 +87,9 @@ class References:
                 return READY, self._known[key]
             if key in self._failed:
                 return self._failed[key], None
-            if not self._compute or not finished:
+            if not self._compute:
+                return "no references are worked out (--no-references)", None
+            if not finished:
                 return ABSENT, None
             if self._running is None:
                 self._start(own, key)

@@ -203,7 +203,7 @@ def test_references_are_the_bound_and_always_semantic() -> None:
 def test_references_are_kept_and_not_asked_of_a_running_run() -> None:
     settings = Settings().to_mapping()
     given = References(compute=False)
-    assert given.of(settings, finished=True) == ("absent", None)
+    assert given.of(settings, finished=True) == ("no references are worked out (--no-references)", None)
     assert given.of(settings, finished=True, simulated=False)[0] == "real hosts have no references"
     path = references._path(Settings())
     path.parent.mkdir(parents=True, exist_ok=True)
