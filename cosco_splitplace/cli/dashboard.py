@@ -116,7 +116,8 @@ def _end(*_: Any) -> None:
 
 def _end_with_parent() -> None:
     """Whoever started this holds the other end of standard input open as long as it lives."""
-    sys.stdin.buffer.read()
+    while os.read(sys.stdin.fileno(), 4096):  # not by the buffer, whose lock would be held when the program ends
+        pass
     os.kill(os.getpid(), signal.SIGTERM)
 
 

@@ -241,7 +241,8 @@ def test_a_run_is_shown_while_it_goes_on_and_no_longer(tmp_path: Path) -> None:
             time.sleep(0.2)
         assert seen["state"] == "running" and seen["model"] == "L+least-loaded"
         running.send_signal(signal.SIGINT)
-        running.communicate(timeout=60)
+        said = running.communicate(timeout=60)[1]
+        assert "Fatal" not in said and "Traceback" not in said
         assert running.returncode == 130 and not (tmp_path / "run" / "live.jsonl").exists()
         with pytest.raises(requests.ConnectionError):
             for _ in range(50):
