@@ -28,7 +28,7 @@ from cosco_splitplace.live import LiveJournal  # noqa: E402
 from cosco_splitplace.loop import Loop  # noqa: E402
 from cosco_splitplace.simulation import simulate  # noqa: E402
 
-PAIRS, PAINTS, STEPS = 7, 5, 40
+PAIRS, PAINTS, STEPS = 11, 5, 40
 STEP = """
 const [to, done] = arguments;
 const slider = document.querySelector('#slider'), canvas = document.querySelector('#view canvas');

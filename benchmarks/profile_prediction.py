@@ -22,6 +22,7 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
+from cosco_splitplace.agent.allocation import reuse_freed_memory
 from cosco_splitplace.arrivals.catalogue import load_catalogue
 from cosco_splitplace.config import FragmentSettings
 from cosco_splitplace.datafiles import DATA_DIR
@@ -47,6 +48,7 @@ def run_alone(folder: Path, index: int, images: int) -> Tuple[float, float]:
 def run_here(folder: Path, index: int, images: int) -> None:
     """The child: runs the fragment and prints its seconds."""
     pin(1)
+    reuse_freed_memory()  # as in the profile, and in an agent's fragments
     module = load_fragment(folder, index)
     generator = torch.Generator().manual_seed(0)
     inputs = [one.random(MICRO_BATCH, generator) for one in input_tensors(folder, index)]

@@ -1,7 +1,8 @@
 """The live journal: what a run appends to its result folder while it goes on, for whoever watches.
 
 ``live.jsonl`` holds one JSON object a line: first what the run is, then what happened in the intervals since the line
-before. Where intervals take less than a moment, a line covers several: writing never takes more than SHARE of a run.
+before. Where intervals take less than a moment, a line covers several. Writing takes no more than SHARE of a run: where
+that is not enough, the journal lags behind rather than slow the run.
 The writer holds a lock on the file as long as it lives: a file without one belongs to a run that was killed. When the
 result is written, which holds all of it and more, the journal is removed.
 """
@@ -10,9 +11,8 @@ from __future__ import annotations
 
 import os
 import time
-from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, Dict, Optional, Sequence
+from typing import IO, TYPE_CHECKING, Any, Dict, List, NamedTuple, Optional, Sequence
 
 import numpy as np
 import orjson
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 LIVE_FILE = "live.jsonl"
 FORMAT = 1
 LEAST_S = 0.25  # between two lines; our choice: nobody looks faster
-SHARE = 0.015  # of the run's time that writing may take; our choice
+SHARE = 0.01  # of the run's time that writing may take; our choice
 CLUSTER_ARRAYS = ("cores", "mips", "ram_mb", "link_mb_s", "price_usd_h")
 USAGE_ARRAYS = (
     "cpu_utilisation", "work_mi", "energy_wh", "sent_mb", "received_mb", "broker_sent_mb", "broker_received_mb",
@@ -38,9 +38,8 @@ SNAPSHOT_ARRAYS = ("placed_fragments", "ram_used_mb", "bandwidth_mb_s", "latency
 _OPTIONS = orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_APPEND_NEWLINE
 
 
-@dataclass(frozen=True)
-class _Mark:
-    """How much of a history is written."""
+class _Mark(NamedTuple):
+    """How long a history's lists were when an interval ended."""
 
     intervals: int = 0
     tasks: int = 0
@@ -53,7 +52,7 @@ class _Mark:
     @classmethod
     def of(cls, history: "History") -> "_Mark":
         """All that it holds."""
-        return cls(**{name: len(getattr(history, name)) for name in cls.__dataclass_fields__})
+        return cls(*[len(getattr(history, name)) for name in cls._fields])
 
 
 class LiveJournal:
@@ -69,7 +68,8 @@ class LiveJournal:
         self._path, self._model = folder / LIVE_FILE, model
         self._file: Optional[IO[bytes]] = None
         self._written = _Mark()
-        self._began_s = self._wrote_s = self._spent_s = 0.0
+        self._waiting: List[_Mark] = []  # the ends of the intervals that are not written yet
+        self._began_s = self._wrote_s = self._spent_s = self._interval_s = 0.0
 
     def begin(self, loop: "Loop") -> None:
         """What the run is, before its first interval."""
@@ -93,14 +93,24 @@ class LiveJournal:
             }
         )
         os.replace(draft, self._path)  # a reader sees a new file, or the old one, never a shorter one
+        self._spent_s = time.perf_counter() - self._began_s
 
     def interval(self, loop: "Loop") -> None:
-        """An interval has ended."""
+        """An interval has ended: write a line if it is time, of as many intervals as the run's time allows for."""
+        self._waiting.append(_Mark.of(loop.history))
         now_s = time.perf_counter()
-        if now_s - self._wrote_s >= LEAST_S and self._spent_s <= SHARE * (now_s - self._began_s):
-            self._take(loop)
-            self._wrote_s = time.perf_counter()
-            self._spent_s += self._wrote_s - now_s
+        if now_s - self._wrote_s < LEAST_S:
+            return
+        first = self._written.intervals == 0  # is written in any case; what it takes tells what others will
+        left_s = SHARE * (now_s - self._began_s) - self._spent_s
+        fit = 1 if first else int(min(len(self._waiting), left_s / self._interval_s))
+        if fit < 1:
+            return
+        self._take(loop, self._waiting[fit - 1])
+        del self._waiting[:fit]
+        self._wrote_s = time.perf_counter()
+        self._spent_s += self._wrote_s - now_s
+        self._interval_s = (self._wrote_s - now_s) / fit
 
     def close(self) -> None:
         """The lock ends: the result, which holds everything, is written. A journal of no interval is removed."""
@@ -114,12 +124,9 @@ class LiveJournal:
         self.close()
         self._path.unlink(missing_ok=True)
 
-    def _take(self, loop: "Loop") -> None:
-        """One line of all that happened since the last one."""
+    def _take(self, loop: "Loop", now: _Mark) -> None:
+        """One line of all that happened after the last one, up to `now`."""
         history, last = loop.history, self._written
-        now = _Mark.of(history)
-        if now.intervals == last.intervals:
-            return
         intervals = slice(last.intervals, now.intervals)
         usage, placed = history.usage[intervals], history.placed[intervals]
         self._write(

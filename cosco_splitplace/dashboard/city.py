@@ -2,19 +2,12 @@
 
 from __future__ import annotations
 
-import gzip
-import json
-from pathlib import Path
 from typing import Any, Dict, Mapping, Optional
 
 import numpy as np
 
-from ..datafiles import DATA_DIR
-from ..errors import DataFileError
-
-FORMAT = 1
-STEP_S = 5  # between two places of a track
-SHIPPED = {"sumo": DATA_DIR / "mobility-sumo-50.csv.gz"}
+from ..mobility.city_map import TRACK_STEP_S, map_path, read_map
+from ..mobility.trace import trace_path
 
 
 def city_of(settings: Mapping[str, Mapping[str, Any]], interval_s: float, n_hosts: int) -> Optional[Dict[str, Any]]:
@@ -36,25 +29,17 @@ def city_of(settings: Mapping[str, Mapping[str, Any]], interval_s: float, n_host
         The map is damaged.
     """
     cluster = settings["cluster"]
-    given = str(cluster["mobility_file"])
-    trace = SHIPPED.get(given, Path(given))
-    path = trace.with_name(trace.name.partition(".")[0] + ".map.json.gz") if given else Path()
-    if not cluster["mobility"] or not given or not path.is_file():
+    path = map_path(trace_path(cluster["mobility_file"]))
+    if not cluster["mobility"] or not path.is_file():
         return None
-    try:
-        content = json.loads(gzip.decompress(path.read_bytes()))
-        if content["format"] != FORMAT:
-            raise ValueError(f"format {content['format']!r}, expected {FORMAT}")
-        tracks = np.array(content["tracks"], dtype=float)  # (n_steps, n_vehicles, 2) in m
-        hosts = np.array(content["hosts"], dtype=int)
-        here = hosts < n_hosts
-        middles = ((np.arange(len(tracks) * STEP_S // interval_s) + 0.5) * interval_s / STEP_S).astype(int)
-        return {
-            "streets_x_m": content["junctions_x"],
-            "streets_y_m": content["junctions_y"],
-            "units_m": content["units"],
-            "hosts": hosts[here].tolist(),
-            "positions_m": tracks[middles][:, here].tolist(),
-        }
-    except (OSError, EOFError, ValueError, TypeError, KeyError, IndexError) as error:
-        raise DataFileError(f"{path} is damaged ({type(error).__name__}: {error})") from error
+    city = read_map(path)
+    here = city.hosts < n_hosts
+    intervals = int(len(city.tracks) * TRACK_STEP_S // interval_s)
+    middles = ((np.arange(intervals) + 0.5) * interval_s / TRACK_STEP_S).astype(int)
+    return {
+        "streets_x_m": city.junctions_x.tolist(),
+        "streets_y_m": city.junctions_y.tolist(),
+        "units_m": city.units.tolist(),
+        "hosts": city.hosts[here].tolist(),
+        "positions_m": city.tracks[middles][:, here].tolist(),
+    }

@@ -19,6 +19,7 @@ from typing import Any
 
 import torch
 
+from ..agent.allocation import reuse_freed_memory
 from .artifacts import load_fragment
 from .graphs.graph import TensorSpec
 
@@ -135,6 +136,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--batches", default="", help="more batch sizes to time, such as 1,8,64")
     parser.add_argument("--threads", type=int, default=1)
     given: Any = parser.parse_args(arguments)
+    reuse_freed_memory()  # as an agent's fragments do; else a run maps its activations anew or not, as chance has it
     inputs = [TensorSpec(one["name"], tuple(one["shape"]), one["dtype"]) for one in given.inputs]
     measured = measure_fragment(given.folder, given.index, inputs, _numbers(given.batches), given.threads)
     sys.stdout.write(json.dumps(measured) + "\n")

@@ -1,7 +1,10 @@
 """A run reads the same from its live journal as from its row files, and the journal behaves as its readers expect."""
 from __future__ import annotations
 
+import time
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, Dict
 
 import numpy as np
 import pytest
@@ -164,10 +167,26 @@ def test_half_a_line_waits(tmp_path: Path) -> None:
 
 
 def test_a_journal_keeps_to_its_share(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(live, "SHARE", 0.0)
-    run = WatchedLoop(tmp_path)
-    run.go_on(5)
-    assert len((tmp_path / LIVE_FILE).read_bytes().splitlines()) == 2  # the head, and one line before any was spent
+    class SlowJournal(LiveJournal):
+        def _write(self, line: Dict[str, Any]) -> None:
+            super()._write(line)
+            clock.now_s += 0.05 * len(line.get("intervals", ()))
+
+    clock = SimpleNamespace(now_s=100.0, perf_counter=lambda: clock.now_s, time=time.time)
+    monkeypatch.setattr(live, "time", clock)
+    monkeypatch.setattr(live, "SHARE", 0.02)  # writing all would take 0.05
+    run = WatchedLoop(tmp_path, journal=SlowJournal)
+    spent_s = 0.0
+    for _ in range(40):
+        before_s = clock.now_s
+        run.go_on(1)
+        spent_s += clock.now_s - before_s
+        clock.now_s += 1.0  # what the next interval takes
+        assert spent_s <= max(0.02 * (clock.now_s - 100.0), 0.05)  # the first is written in any case
+    follower = LiveFollower(tmp_path / LIVE_FILE)
+    follower.follow()
+    tables = follower.tables()
+    assert tables is not None and tables.n_intervals == round(spent_s / 0.05) >= 12  # of the 16 that it may write
 
 
 def test_watching_changes_nothing(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Thread
-from typing import Any, Iterator, Sequence
+from typing import Any, Iterator, Sequence, Type
 
 import requests
 
@@ -46,10 +46,10 @@ SETTINGS = Settings().replace(
 class WatchedLoop:
     """A run that goes on by one interval when it is told to, with its live journal."""
 
-    def __init__(self, folder: Path, settings: Settings = SETTINGS) -> None:
+    def __init__(self, folder: Path, settings: Settings = SETTINGS, journal: Type[LiveJournal] = LiveJournal) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.loop: Loop = build_loop(settings, placer=Mover)
-        self.journal = LiveJournal(folder, "watched")
+        self.journal = journal(folder, "watched")
         self.journal.begin(self.loop)
         self.done = 0
 

@@ -36,18 +36,12 @@ SHORT_DRAIN = (
     "then is late, and counts as 0 in the drained reward. The other metrics are of the tasks that ended within the "
     "window, as in the paper, and flatter whoever leaves late tasks waiting."
 )
+DRAIN = {"run": {"drain_intervals": DRAIN_INTERVALS}}  # queues of overloaded worlds would take for ever
 LAMBDAS = (2.0, 6.0, 15.0, 30.0, 50.0)
-LOADS = tuple(
-    Variant(
-        f"λ = {rate:g}",
-        {"arrivals": {"rate": rate}, "run": {"intervals": 30, "drain_intervals": DRAIN_INTERVALS if rate < 30 else 0}},
-        rate,
-    )
-    for rate in LAMBDAS
-)
+LOADS = tuple(Variant(f"λ = {rate:g}", {"arrivals": {"rate": rate}, **DRAIN}, rate) for rate in LAMBDAS)
 LOADS_HOW = (
-    "30 intervals instead of 100: above λ = 6 tasks arrive faster than these worlds can work them off, so that the "
-    f"queue grows for as long as the run lasts. {SHORT_DRAIN} From λ = 30 runs end with the window."
+    "Above λ = 6 tasks arrive faster than these worlds can work them off: the queue grows for as long as the run lasts. "
+    + SHORT_DRAIN
 )
 ALPHAS = (0.0, 0.25, 0.5, 0.75, 1.0)
 WEIGHTS = tuple(
@@ -61,7 +55,6 @@ WEIGHTS_HOW = (
     "The surrogates are those trained with α = 0.5; in a run they are fine-tuned every interval to the objective that "
     "the α at hand makes. Placers that know no objective do not depend on α."
 )
-DRAIN = {"run": {"drain_intervals": DRAIN_INTERVALS}}  # queues of overloaded worlds would take for ever
 COMPUTE = Variant("compute halved", {"cluster": {"compute_factor": 0.5}, **DRAIN})
 NETWORK = Variant("network halved", {"cluster": {"network_factor": 0.5}, **DRAIN})
 MEMORY = Variant("memory halved", {"cluster": {"memory_factor": 0.5}, "engine": {"ram_overcommit": 2.0}, **DRAIN})
