@@ -5,6 +5,7 @@ Every batch size is a run of its own, so that its peak memory is its own; the fi
 
 from __future__ import annotations
 
+import logging
 import math
 import secrets
 import statistics
@@ -22,7 +23,11 @@ from .fragments import FAILED, FINISHED
 from .names import MOST_CHUNKS
 from .runtime import TOLD_CHUNKS
 
+logger = logging.getLogger(__name__)
+
 RUNS = 20  # of a batch size, after the warm-up; our choice
+PROBE = 4  # images at once that tell what more would take
+ROOM = 0.9  # of a fragment's memory may be taken by what that says; our choice
 MEMORY_MB = 2000
 PATIENCE_S = 600.0
 LOOK_S = 5.0
@@ -48,20 +53,35 @@ class AgentMeasurement:
     def __call__(
         self, folder: Path, index: int, _inputs: Sequence[TensorSpec], batches: Sequence[int], threads: int
     ) -> Mapping[str, Any]:
-        """What ``measure.measure_fragment`` returns; raises SplitPlaceError if the agent can't run the fragment."""
-        sizes = sorted({1, TIMED_BATCH, *batches})
+        """What ``measure.measure_fragment`` returns; raises SplitPlaceError if the agent can't run the fragment.
+
+        Sizes that would not fit into its memory are left out, which is said: images of a photo's size take megabytes.
+        """
         with _answering():
-            records = [self._record(folder, index, batch, threads) for batch in sizes]
-        timed = [_timing(batch, record) for batch, record in zip(sizes, records)]
-        peaks = {one["batch"]: one["peak_rss_mb"] for one in timed}
-        few, many = sizes[-2:]
-        usual = next(one for one in timed if one["batch"] == TIMED_BATCH)
+            timed = {batch: self._timing(folder, index, batch, threads) for batch in (1, PROBE)}
+            base_mb, probe_mb = (timed[batch]["peak_rss_mb"] for batch in (1, PROBE))
+            image_mb = max(0.0, probe_mb - base_mb) / (PROBE - 1)
+            for batch in sorted({*batches, TIMED_BATCH} - {1, PROBE}):
+                if base_mb + batch * image_mb <= ROOM * self._memory_mb:
+                    timed[batch] = self._timing(folder, index, batch, threads)
+                elif batch in batches:
+                    logger.warning("fragment %d on %d images at once is left out: it would take about %.0f MB, and may "
+                                   "take %d there; --memory-mb gives it more", index, batch, base_mb + batch * image_mb,
+                                   self._memory_mb)  # fmt: skip
+        few, many = sorted(timed)[-2:]
+        usual = max(batch for batch in timed if batch <= TIMED_BATCH)
+        grown_mb = timed[many]["peak_rss_mb"] - timed[few]["peak_rss_mb"]
         return {
-            "runtime_rss_mb": math.nan, "load_s": math.nan, "threads": int(records[0]["threads"]),
-            "ram_base_mb": peaks[1],
-            "ram_per_image_kb": round(max(0.0, (peaks[many] - peaks[few]) * 1024 / (many - few)), 2),
-            "seconds_per_1000_images": round(usual["latency_ms"] / TIMED_BATCH, 4), "batches": timed,
+            "runtime_rss_mb": math.nan, "load_s": math.nan, "threads": threads, "ram_base_mb": base_mb,
+            "ram_per_image_kb": round(max(0.0, grown_mb * 1024 / (many - few)), 2),
+            "seconds_per_1000_images": round(timed[usual]["latency_ms"] / usual, 4),
+            "batches": [timed[batch] for batch in sorted(timed)],
         }  # fmt: skip
+
+    def _timing(self, folder: Path, index: int, batch: int, threads: int) -> Dict[str, Any]:
+        record = self._record(folder, index, batch, threads)
+        told = timing(batch, record["first_compute_s"][1:], statistics.mean(record["first_cpu_s"][1:]))
+        return {**told, "peak_rss_mb": round(float(record["peak_rss_mb"]), 1)}
 
     def _record(self, folder: Path, index: int, batch: int, threads: int) -> Mapping[str, Any]:
         """The result record of one run of ``RUNS`` + 1 micro-batches of `batch` images."""
@@ -101,8 +121,3 @@ def _answering() -> Iterator[None]:
         yield
     except AgentSilent as error:
         raise SplitPlaceError(f"the agent does not answer ({error}); is it up, and the address right?") from None
-
-
-def _timing(batch: int, record: Mapping[str, Any]) -> Dict[str, Any]:
-    told = timing(batch, record["first_compute_s"][1:], statistics.mean(record["first_cpu_s"][1:]))
-    return {**told, "peak_rss_mb": round(float(record["peak_rss_mb"]), 1)}

@@ -101,12 +101,13 @@ class Agent:
         if len(settings.token) < TOKEN_BYTES:
             raise AgentRefusal(f"the token has {len(settings.token)} characters; give at least {TOKEN_BYTES}")
         self.settings, self.engine = settings, engine
-        settings.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self.artifacts = Store(settings.folder / "artifacts", settings.most_upload_bytes, settings.reserve_bytes)
-        self.payloads = Store(settings.folder / "payloads", settings.most_upload_bytes, settings.reserve_bytes)
-        self.facts = HostFacts(settings.folder, settings.memory_mb)
+        folder = settings.folder.resolve()  # a fragment works in its own, where a relative path would lead elsewhere
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self.artifacts = Store(folder / "artifacts", settings.most_upload_bytes, settings.reserve_bytes)
+        self.payloads = Store(folder / "payloads", settings.most_upload_bytes, settings.reserve_bytes)
+        self.facts = HostFacts(folder, settings.memory_mb)
         self.fragments = Fragments(
-            settings.folder / "fragments",
+            folder / "fragments",
             engine,
             self.artifacts,
             self.payloads,

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Dict, Optional, Sequence
 
 import click
+from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from ..splitting.graphs.artifact import GraphArtifact
@@ -59,24 +60,26 @@ def fragments_object(split: GraphArtifact, rows: Sequence[FragmentRow], batch: i
 
 
 def fragments_table(split: GraphArtifact, rows: Sequence[FragmentRow], batch: int) -> Table:
-    """A row a fragment."""
+    """A row a fragment; in brackets, how many tensors cross the cut. A process's peak has torch's own share in it."""
     table = Table(
         title=f"{split.model}: {len(rows)} fragments, {split.precision} across cuts; "
         f"multiply-adds and bytes for one input, RAM for {batch}",
         title_justify="left",
+        box=SIMPLE_HEAD,
+        padding=(0, 0),
     )
     measured = rows[0].measured_peak_mb is not None
-    headers = ["fragment", "operators", "parameters", "M multiply-adds", "share", "weights (MB)", "kB in", "kB out",
-               "RAM (MB)"]  # fmt: skip
-    for header in headers + (["process (MB)", "of it torch", "s a batch"] if measured else []):
-        table.add_column(header, justify="right")
+    headers = ["", "opera-\ntors", "1,000 pa-\nrameters", "M mult.-\nadds", "share", "weights\nMB", "in\nkB", "out\nkB",
+               "RAM\nMB"]  # fmt: skip
+    for header in headers + (["process\nMB", "torch\nMB", "s a\nbatch"] if measured else []):
+        table.add_column(header, justify="right", no_wrap=True)
     total = sum(one.multiply_adds for one in rows) or 1
     for number, one in enumerate(rows):
-        crossing = [f"{size / 1e3:,.1f}" + (f" ({count})" if count > 1 else "")
+        crossing = [f"{size / 1e3:,.0f}" + (f" ({count})" if count > 1 else "")
                     for size, count in ((one.input_bytes, one.tensors_in), (one.output_bytes, one.tensors_out))]
         cells = [
-            str(number), f"{one.operators:,}", f"{one.parameters:,}", f"{one.multiply_adds / 1e6:,.1f}",
-            f"{one.multiply_adds / total:.1%}", f"{one.weights_bytes / MEGABYTE:,.1f}", *crossing,
+            str(number), f"{one.operators:,}", f"{one.parameters / 1e3:,.1f}", f"{one.multiply_adds / 1e6:,.1f}",
+            f"{one.multiply_adds / total:.0%}", f"{one.weights_bytes / MEGABYTE:,.1f}", *crossing,
             f"{one.peak_bytes / MEGABYTE:,.1f}",
         ]
         if measured:

@@ -19,6 +19,7 @@ from ..evaluation.plots.profile import plot_profile
 from ..evaluation.plots.style import styled
 from ..evaluation.result_folder import result_folder
 from ..splitting.catalogue_entry import artifact_facts, catalogue_with
+from ..splitting.names import MANIFEST
 from ..splitting.profiles import Measure, ProfiledFragment, machine_description, profile_artifact
 from .common import command_line, print_json, progress_bar
 from .console import output
@@ -29,7 +30,8 @@ COLUMNS = ("artifact", "fragment", "batch", "latency_ms", "fastest_ms", "latency
 
 @click.command()
 @click.argument("artifacts", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--batches", default="1,16,64,256", show_default=True, help="Images at once, comma-separated.")
+@click.option("--batches", default="1,16,64,256", show_default=True,
+              help="Images at once, comma-separated; with --agent as many of them as its memory holds.")
 @click.option("--threads", type=click.IntRange(1), default=1, show_default=True, help="Threads, pinned to CPUs.")
 @click.option("--agent", "url", metavar="URL", help="Measure on the host of this agent, by it.")
 @click.option("--token-file", type=click.Path(path_type=Path), help="File with the cluster's token, for --agent.")
@@ -58,6 +60,9 @@ def profile(
     of yours as well.
     """
     sizes = _batches(batches)
+    for folder in artifacts:
+        require((folder / MANIFEST).is_file(), f"{folder} holds no artifact ({MANIFEST}); give a folder that "
+                "cosco-splitplace split, or train applications, wrote")  # fmt: skip
     facts = {folder: artifact_facts(folder, accuracy, deadline_scale, data_dir) for folder in artifacts}
     measure, machine = _measurement(url, token_file, ca, memory_mb)
     with result_folder(out, "profile") as folder, progress_bar(as_json) as report:
@@ -126,18 +131,19 @@ def _documents(profiled: Sequence[ProfiledFragment]) -> List[Dict[str, Any]]:
 def _table(artifact: Path, profiled: Sequence[ProfiledFragment]) -> Table:
     table = Table(title=f"{artifact}, {profiled[0].threads} thread{'s' if profiled[0].threads > 1 else ''} a process",
                   title_justify="left", caption_justify="left",
-                  caption="MACs, bytes: of one image; latency: median of a batch; RAM: peak of the process"
+                  caption="multiply-adds and bytes: of one image; latency: median of a batch; RAM: peak of the process"
                   )  # fmt: skip
-    for header in ("Fragment", "MACs", "Bytes in", "Bytes out", "Images", "Latency ms", "90 % ms", "Images/s", "CPU ms",
-                   "RAM MB"):  # fmt: skip
-        table.add_column(header, justify="right", no_wrap=header == "Fragment")
+    for header in ("frag-\nment", "M mult.-\nadds", "in\nkB", "out\nkB", "images", "latency\nms", "90 %\nms", "images\n/ s",
+                   "CPU\nms", "RAM\nMB"):  # fmt: skip
+        table.add_column(header, justify="right", no_wrap=True)
     for number, one in enumerate(profiled):
         for place, timing in enumerate(one.batches):
-            costs = [f"{one.costs.multiply_adds:,}", f"{one.costs.input_bytes:,}", f"{one.costs.output_bytes:,}"]
+            costs = [f"{one.costs.multiply_adds / 1e6:,.3f}", f"{one.costs.input_bytes / 1e3:,.1f}",
+                     f"{one.costs.output_bytes / 1e3:,.1f}"]
             table.add_row(
                 *([str(number), *costs] if place == 0 else [""] * 4), f"{timing.batch:,}",
-                f"{timing.latency_ms:,.3f}", f"{timing.latency_p90_ms:,.3f}", f"{timing.images_per_s:,.0f}",
-                f"{timing.cpu_ms:,.3f}", f"{timing.peak_rss_mb:,.1f}",
+                f"{timing.latency_ms:,.2f}", f"{timing.latency_p90_ms:,.2f}", f"{timing.images_per_s:,.0f}",
+                f"{timing.cpu_ms:,.2f}", f"{timing.peak_rss_mb:,.1f}",
             )  # fmt: skip
         table.add_section()
     return table

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from pathlib import Path
 from typing import Callable
 
 import numpy as np
@@ -12,6 +13,7 @@ import pytest
 
 from cosco_splitplace.agent.client import AgentClient, Credentials
 from cosco_splitplace.agent.engines.process import ProcessEngine
+from cosco_splitplace.agent.server import AgentSettings
 from cosco_splitplace.agent.serving import AgentServer
 from cosco_splitplace.errors import AgentRefusal
 from cosco_splitplace.pipeline.payload import Packed, digest
@@ -71,6 +73,20 @@ def test_the_result_record(agent: AgentServer, client: AgentClient) -> None:
     assert record["bytes_in"] == sum(map(len, inputs)) and record["bytes_out"] > 0
     assert record["compute_s"] > 0 and 50 < record["peak_rss_mb"] < 600
     assert len(record["output_sha256"]) == 64
+
+
+def test_a_relative_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    settings = AgentSettings(Path("here"), TOKEN, 1000, Credentials(TOKEN))
+    server = AgentServer(settings, ProcessEngine(freezing=False), ("127.0.0.1", 0))
+    server.serve_in_thread()
+    try:
+        client = client_of(server)
+        client.create("f", spec(client, 0, 1))
+        client.put_input("f", 0, payloads(images(2))[0])
+        assert wait_until_finished(client, "f")["result"]["images"] == 2
+    finally:
+        server.close()
 
 
 def test_a_killed_fragment_goes_on_after_its_last_micro_batch(agent: AgentServer, client: AgentClient) -> None:

@@ -40,7 +40,7 @@ DRAIN = {"run": {"drain_intervals": DRAIN_INTERVALS}}  # queues of overloaded wo
 LAMBDAS = (2.0, 6.0, 15.0, 30.0, 50.0)
 LOADS = tuple(Variant(f"λ = {rate:g}", {"arrivals": {"rate": rate}, **DRAIN}, rate) for rate in LAMBDAS)
 LOADS_HOW = (
-    "Above λ = 6 tasks arrive faster than these worlds can work them off: the queue grows for as long as the run lasts. "
+    "Above λ = 6 tasks arrive faster than these worlds can work them off, and the queue grows for as long as they do. "
     + SHORT_DRAIN
 )
 ALPHAS = (0.0, 0.25, 0.5, 0.75, 1.0)

@@ -64,7 +64,7 @@ def test_a_catalogue_keeps_what_is_not_profiled_anew(call: Call, tmp_path: Path)
     (tmp_path / "apps.json").write_text((DATA_DIR / "apps.json").read_text())
     code, out, err = call("profile", MNIST / "layer", "--into", "apps.json", "--batches", "1")
     assert code == 0, err
-    assert "fragment" in out.lower() and "apps.json" in out
+    assert "layer, 1 thread" in out and "apps.json" in out
     before, after = (json.loads(file.read_text())["applications"]
                      for file in (DATA_DIR / "apps.json", tmp_path / "apps.json"))
     assert list(after) == list(before) and after["CIFAR100"] == before["CIFAR100"]
@@ -75,7 +75,7 @@ def test_a_catalogue_keeps_what_is_not_profiled_anew(call: Call, tmp_path: Path)
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("nowhere",), "manifest.json is missing"),
+        (("nowhere",), "holds no artifact"),
         ((MNIST / "layer", "--batches", "0"), "give numbers from 1"),
         ((MNIST / "layer", "--batches", "many"), "give whole numbers"),
         ((MNIST / "layer", "--accuracy", "93"), "give a share from 0 to 1"),
