@@ -133,8 +133,8 @@ def _table(artifact: Path, profiled: Sequence[ProfiledFragment]) -> Table:
                   title_justify="left", caption_justify="left",
                   caption="multiply-adds and bytes: of one image; latency: median of a batch; RAM: peak of the process"
                   )  # fmt: skip
-    for header in ("frag-\nment", "M mult.-\nadds", "in\nkB", "out\nkB", "images", "latency\nms", "90 %\nms", "images\n/ s",
-                   "CPU\nms", "RAM\nMB"):  # fmt: skip
+    for header in ("frag-\nment", "M mult.-\nadds", "in\nkB", "out\nkB", "images", "latency\nms", "90 %\nms",
+                   "images\n/ s", "CPU\nms", "RAM\nMB"):  # fmt: skip
         table.add_column(header, justify="right", no_wrap=True)
     for number, one in enumerate(profiled):
         for place, timing in enumerate(one.batches):

@@ -31,8 +31,10 @@ def test_split_and_inspect(call: Call, tmp_path: Path) -> None:
     assert (tmp_path / "split.png").read_bytes().startswith(b"\x89PNG")
     code, out, err = call("fragments", "inspect", "out", "--draw", "split.svg")
     assert code == 0 and "picture in split.svg" in out
-    for shown in ("operators", "parameters", "multiply-adds", "kB in", "RAM (MB)"):
+    for shown in ("multiply-adds and bytes for one input", "weights", "rameters", "share", "RAM"):
         assert shown in out, shown
+    numbers = found["fragments"][1]
+    assert f"{numbers['parameters'] / 1e3:,.1f}" in out and f"{numbers['input_bytes'] / 1e3:,.0f}" in out
     drawn = (tmp_path / "split.svg").read_text()
     assert "<svg" in drawn
     call("fragments", "inspect", "out", "--draw", "again.svg")
