@@ -15,72 +15,29 @@ import selectors
 import shutil
 import threading
 import time
-from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import Any, Dict, List, Optional, Tuple
 
 from ..errors import AgentRefusal, EngineError
 from ..pipeline.payload import Content, digest
 from .client import AgentClient, Credentials
-from .engines import Engine, Limits
+from .engines import Engine
 from .forwarding import Forwarder
+from .held import FAILED, FINISHED, MOVED, MOVING, RUNNING, STOPPED, Held
 from .spec import FragmentSpec, Target
 from .store import Store, refuse_full_disk, write_whole
-from .transport import Payload, Transport
+from .transport import Transport
 from .workspace import INPUT_BELL, OUTPUT_BELL, Workspace
 
 logger = logging.getLogger(__name__)
-RUNNING, FINISHED, FAILED, MOVING, MOVED = "running", "finished", "failed", "moving", "moved"
-STOPPED = "stopped"
 RESTARTS = 2  # of a runtime that was killed, on its host, before the broker is told that it failed; our choice
 OUT_OF_MEMORY = "it took "  # how an engine's reason begins
 NOT_FOUND, CONFLICT, FULL = 404, 409, 507
-SPARE, SPARE_MB = 0.25, 64  # beyond its reservation, before a fragment is ended; our choice
 PAUSE_S = 10.0  # that a runtime gets to finish its micro-batch
 TOGETHER_BYTES = 8 * 2**20  # of outputs that are fetched at once; our choice
 SETTLED_S = 120.0  # payloads and remains of moved fragments are kept that long
 HOUSEKEEPING_S = 20.0
 PROGRESS_S = 0.5  # that news of mere progress is held back, so that a micro-batch is not a message; our choice
-
-
-@dataclass
-class Held:
-    """One fragment at this agent; times by the monotonic clock."""
-
-    name: str
-    spec: FragmentSpec
-    folder: Path
-    state: str = RUNNING
-    version: int = 0
-    received: int = 0
-    outputs: int = 0
-    restarts: int = 0
-    error: str = ""
-    moved_to: str = ""
-    created: float = field(default_factory=time.monotonic)
-    started: Optional[float] = None
-    finished: Optional[float] = None
-    acknowledged: Dict[Target, int] = field(default_factory=dict)
-    forwarders: Dict[Tuple[str, Target], Forwarder] = field(default_factory=dict)
-
-    @property
-    def work(self) -> Workspace:
-        """What the runtime sees."""
-        return Workspace(self.folder / "work")
-
-    @property
-    def limits(self) -> Limits:
-        """What it may take: what was reserved for it, and what a measurement may have missed."""
-        return Limits(int(self.spec.memory_mb * (1 + SPARE)) + SPARE_MB, self.spec.cpus)
-
-
-def _output(work: Workspace, chunk: int) -> Payload:
-    return Payload(work.output(chunk), work.digest(chunk))
-
-
-def _input(work: Workspace, chunk: int) -> Payload:
-    return Payload(work.input(chunk), digest(work.input(chunk).read_bytes()))
 
 
 class Fragments:
@@ -262,13 +219,13 @@ class Fragments:
                 "incarnation": self.incarnation,
                 "version": self._version,
                 "names": sorted(self._held),
-                "fragments": [self._told(one) for one in self._held.values() if one.version > since],
+                "fragments": [one.told() for one in self._held.values() if one.version > since],
             }
 
     def held(self) -> List[Dict[str, Any]]:
         """The present state of all."""
         with self._changed:
-            return [self._told(one) for one in self._held.values()]
+            return [one.told() for one in self._held.values()]
 
     def close(self) -> None:
         """End all runtimes; what is on disk stays."""
@@ -347,7 +304,7 @@ class Fragments:
         """What arrived is whole: run it, unless it runs already."""
         with self._changed:
             held.outputs = held.work.outputs()
-            held.received = self._count_received(held)
+            held.received = held.count_received()
             held.state = RUNNING
             held.started = time.monotonic() if held.work.started() else None
             self._attach(held)
@@ -374,7 +331,7 @@ class Fragments:
                 shutil.rmtree(folder, ignore_errors=True)  # it was being made, or had left
                 continue
             held = Held(folder.name, spec, folder, outputs=work.outputs())
-            held.received = self._count_received(held)
+            held.received = held.count_received()
             held.started = held.created if work.started() else None
             self._held[held.name] = held
             self._attach(held)
@@ -427,30 +384,15 @@ class Fragments:
         if held.state == RUNNING and held.work.result() is not None:
             held.state, held.finished, urgent = FINISHED, time.monotonic(), True
         if progress or urgent:
-            self._drop_consumed(held)
+            held.drop_consumed()
             self._next_version(held, urgent)
-
-    def _drop_consumed(self, held: Held) -> None:
-        """Inputs that were answered, and relayed, take no more space."""
-        relayed = min((held.acknowledged.get(one, 0) for one in held.spec.relay), default=held.outputs)
-        for chunk in range(min(held.outputs, relayed) - 1, -1, -1):
-            try:
-                held.work.input(chunk).unlink()
-            except FileNotFoundError:
-                break
 
     def _took_in(self, held: Held) -> None:
         before = held.received
-        held.received = self._count_received(held)
+        held.received = held.count_received()
         if held.received != before:
             held.work.ring(INPUT_BELL)
             self._next_version(held, urgent=False)
-
-    def _count_received(self, held: Held) -> int:
-        count = max(held.received, held.outputs)
-        while count < held.spec.chunks and held.work.input(count).exists():
-            count += 1
-        return count
 
     def _receiving(self, name: str) -> Held:
         held = self._known(name)
@@ -509,7 +451,7 @@ class Fragments:
                 target,
                 held.spec.chunks,
                 available,
-                partial(_output if kind == "out" else _input, held.work),
+                held.output if kind == "out" else held.input,
                 lambda target, count: self._acknowledged(held, target, count),
             )
 
@@ -526,7 +468,7 @@ class Fragments:
     def _acknowledged(self, held: Held, target: Target, count: int) -> None:
         with self._changed:
             held.acknowledged[target] = count
-            self._drop_consumed(held)
+            held.drop_consumed()
             if count == held.spec.chunks:
                 self._next_version(held, urgent=False)
 
@@ -538,28 +480,6 @@ class Fragments:
             if held is not None:
                 held.version = self._version
             self._changed.notify_all()
-
-    def _told(self, held: Held) -> Dict[str, Any]:
-        """What is told of a fragment. Times are ages, so that nobody's clock matters."""
-        now = time.monotonic()
-
-        def age(since: Optional[float]) -> Optional[float]:
-            return None if since is None else round(now - since, 4)
-
-        return {
-            "name": held.name,
-            "state": held.state,
-            "chunks": held.spec.chunks,
-            "received": held.received,
-            "outputs": held.outputs,
-            "forwarded": min((held.acknowledged.get(one, 0) for one in held.spec.forward), default=0),
-            "created_age_s": age(held.created),
-            "started_age_s": age(held.started),
-            "finished_age_s": age(held.finished),
-            "error": held.error,
-            "moved_to": held.moved_to,
-            "result": held.work.result() if held.state == FINISHED else None,
-        }
 
     def _listen(self) -> None:
         """Wake at the runtimes' bells; look at all once a second anyway, as a ring may be lost."""

@@ -18,7 +18,8 @@ from typing import Any, Dict, List
 from ..errors import AgentRefusal, EngineError, PayloadError
 from . import names
 from .client import PART_BYTES, AgentClient, AgentSilent, Credentials
-from .fragments import Fragments, Held
+from .fragments import Fragments
+from .held import Held
 from .packing import pack, parts, unpack
 from .spec import FragmentSpec
 from .store import Store

@@ -19,7 +19,7 @@ from ..splitting.graphs.graph import TensorSpec
 from ..splitting.measure import TIMED_BATCH, timing
 from ..splitting.names import MANIFEST, fragment_file
 from .client import AgentClient, AgentSilent
-from .fragments import FAILED, FINISHED
+from .held import FAILED, FINISHED
 from .names import MOST_CHUNKS
 from .runtime import TOLD_CHUNKS
 

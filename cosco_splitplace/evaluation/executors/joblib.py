@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import warnings
 from typing import Any, Callable, Iterator, List, Sequence, Tuple, Union
 
 from joblib import Parallel, delayed
@@ -37,6 +38,8 @@ def execute(
 def _in_processes(
     function: Callable[[Item], Result], items: Sequence[Item], chosen: List[int], workers: int
 ) -> Iterator[Tuple[int, Union[Result, Failure]]]:
+    # joblib replaces a worker that has come to hold much memory, between two items; it warns, but nothing is lost
+    warnings.filterwarnings("ignore", message="A worker stopped while some jobs were given to the executor")
     pool = Parallel(n_jobs=max(2, min(workers, len(chosen))), return_as="generator_unordered", batch_size=1)
     yield from pool(delayed(_numbered)(function, index, items[index]) for index in list(chosen))
 

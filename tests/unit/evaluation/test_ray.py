@@ -22,7 +22,8 @@ from cosco_splitplace.errors import ConfigurationError
 from cosco_splitplace.evaluation.executors import Failure, executor
 from cosco_splitplace.evaluation.executors import ray as under_test
 
-HEAD, OTHER = "127.0.0.2", "127.0.0.3"  # Ray would take another address of the machine for 127.0.0.1
+# Ray would take another address of the machine for 127.0.0.1
+HEAD, OTHER, DOOMED = "127.0.0.2", "127.0.0.3", "127.0.0.4"
 MADE = Path(ray_work.__file__).parent
 
 
@@ -38,6 +39,34 @@ def free_port() -> int:
         return int(one.getsockname()[1])
 
 
+def started_node(log: Path, *options: str) -> "subprocess.Popen[bytes]":
+    """A node of one core, as a process of its own, that has come up."""
+    command = [sys.executable, "-m", "ray.scripts.scripts", "start", "--block", "--num-cpus", "1",
+               "--object-store-memory", "100000000", "--disable-usage-stats", "--log-color", "false"]  # fmt: skip
+    up = b"Ray runtime started"
+    before = log.read_bytes().count(up) if log.exists() else 0
+    with log.open("ab") as file:
+        node = subprocess.Popen([*command, *options], env={**os.environ, "PYTHONPATH": str(MADE)}, stdout=file,
+                                stderr=file)  # fmt: skip
+    until = time.monotonic() + 90
+    while log.read_bytes().count(up) == before:
+        assert node.poll() is None and time.monotonic() < until, log.read_text()
+        time.sleep(0.1)
+    return node
+
+
+def kill_node(node: "subprocess.Popen[bytes]") -> None:
+    """As if its machine had lost its power."""
+    family = psutil.Process(node.pid).children(recursive=True)
+    for process in (node, *family):
+        try:
+            process.kill()
+        except psutil.NoSuchProcess:
+            continue
+    psutil.wait_procs(family, timeout=10)
+    node.wait()
+
+
 @pytest.fixture(scope="module", name="address")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     skip_without_ray()
@@ -46,11 +75,8 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
              "RAY_worker_niceness": "0"}  # fmt: skip
     before = {name: os.environ.get(name) for name in token}
     os.environ.update(token)
-    env = {**os.environ, "PYTHONPATH": str(MADE)}
     address = f"{HEAD}:{free_port()}"
-    ray_command = [sys.executable, "-m", "ray.scripts.scripts", "start", "--block", "--num-cpus", "1",
-                   "--object-store-memory", "100000000", "--disable-usage-stats", "--log-color", "false"]  # fmt: skip
-    nodes = []
+    nodes: List["subprocess.Popen[bytes]"] = []
     log = tmp_path_factory.mktemp("ray") / "log"
     try:
         for more in (
@@ -58,23 +84,11 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
              "--temp-dir", str(folder)],
             ["--address", address, "--node-ip-address", OTHER],
         ):  # fmt: skip
-            with log.open("ab") as file:
-                nodes.append(subprocess.Popen([*ray_command, *more], env=env, stdout=file, stderr=file))
-            until = time.monotonic() + 90
-            while log.read_bytes().count(b"Ray runtime started") < len(nodes):
-                assert nodes[-1].poll() is None and time.monotonic() < until, log.read_text()
-                time.sleep(0.1)
+            nodes.append(started_node(log, *more))
         yield address
     finally:
-        family = [child for node in nodes for child in psutil.Process(node.pid).children(recursive=True)]
-        for process in (*nodes, *family):
-            try:
-                process.kill()
-            except psutil.NoSuchProcess:
-                continue
-        psutil.wait_procs(family, timeout=10)
         for node in nodes:
-            node.wait()
+            kill_node(node)
         shutil.rmtree(folder, ignore_errors=True)
         for name, value in before.items():
             os.environ.pop(name, None)
@@ -110,6 +124,24 @@ def test_a_killed_worker_is_replaced_and_what_always_kills_is_told(address: str,
     assert found[0] == 2
     assert isinstance(found[1], Failure) and "its worker died" in found[1].error
     assert len(list(always.iterdir())) == 1 + under_test.RETRIES
+
+
+def test_a_node_that_dies_loses_nothing(address: str, tmp_path: Path) -> None:
+    marks = tmp_path / "marks"
+    marks.mkdir()
+    node = started_node(tmp_path / "log", "--address", address, "--node-ip-address", DOOMED)
+
+    def lose_it() -> None:
+        while not list(marks.glob(f"{DOOMED}-*")):
+            time.sleep(0.05)
+        kill_node(node)
+
+    killer = threading.Thread(target=lose_it)
+    killer.start()
+    found = dict(executor("ray")(ray_work.marked, [(marks, 3.0)] * 5, 3, address=address))
+    killer.join()
+    assert list(marks.glob(f"{DOOMED}-*"))  # it had begun some
+    assert len(found) == 5 and set(found.values()) <= {HEAD, OTHER}
 
 
 def test_nothing_is_left_running_when_the_caller_stops(address: str) -> None:
