@@ -69,7 +69,7 @@ class LiveJournal:
         self._file: Optional[IO[bytes]] = None
         self._written = _Mark()
         self._waiting: List[_Mark] = []  # the ends of the intervals that are not written yet
-        self._began_s = self._wrote_s = self._spent_s = self._interval_s = 0.0
+        self._began_s = self._wrote_s = self._spent_s = 0.0
 
     def begin(self, loop: "Loop") -> None:
         """What the run is, before its first interval."""
@@ -101,16 +101,15 @@ class LiveJournal:
         now_s = time.perf_counter()
         if now_s - self._wrote_s < LEAST_S:
             return
-        first = self._written.intervals == 0  # is written in any case; what it takes tells what others will
+        written = self._written.intervals  # the first is in any case; what those took tells what others will
         left_s = SHARE * (now_s - self._began_s) - self._spent_s
-        fit = 1 if first else int(min(len(self._waiting), left_s / self._interval_s))
+        fit = int(min(len(self._waiting), left_s * written / self._spent_s)) if written else 1
         if fit < 1:
             return
         self._take(loop, self._waiting[fit - 1])
         del self._waiting[:fit]
         self._wrote_s = time.perf_counter()
         self._spent_s += self._wrote_s - now_s
-        self._interval_s = (self._wrote_s - now_s) / fit
 
     def close(self) -> None:
         """The lock ends: the result, which holds everything, is written. A journal of no interval is removed."""
