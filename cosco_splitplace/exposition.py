@@ -19,7 +19,7 @@ class Exposition:
         full = f"{self._prefix}_{name}"
         self._lines.append(f"# HELP {full} {help_text}")
         self._lines.append(f"# TYPE {full} {kind}")
-        self._lines.extend(f"{full}{labels} {value:g}" for labels, value in samples)
+        self._lines.extend(f"{full}{labels} {value:.15g}" for labels, value in samples)
 
     def __str__(self) -> str:
         return "\n".join(self._lines) + "\n"

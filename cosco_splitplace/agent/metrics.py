@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, Dict
+from typing import TYPE_CHECKING, Dict, Tuple
 
 from ..exposition import Exposition
 
@@ -11,15 +11,13 @@ if TYPE_CHECKING:
     from .server import Agent
 
 PREFIX = "cosco_splitplace_agent"
-GAUGES: Dict[str, str] = {
-    "cpu_share": "share of the CPU in use, 0 to 1",
-    "free_memory_mb": "memory that is available, MB",
-    "free_disk_mb": "disk space that is free, MB",
-    "up_s": "seconds since the agent started",
-}
-COUNTERS: Dict[str, str] = {
-    "sent_mb": "sent by all interfaces since boot, MB",
-    "received_mb": "received by all interfaces since boot, MB",
+FAMILIES: Dict[str, Tuple[str, str, float, str]] = {  # kind, fact, by what it is multiplied, meaning
+    "cpu_share": ("gauge", "cpu_share", 1.0, "share of the CPU in use, 0 to 1"),
+    "free_memory_bytes": ("gauge", "free_memory_mb", 1e6, "memory that is available"),
+    "free_disk_bytes": ("gauge", "free_disk_mb", 1e6, "disk space that is free"),
+    "up_seconds": ("gauge", "up_s", 1.0, "since the agent started"),
+    "sent_bytes_total": ("counter", "sent_mb", 1e6, "sent by all interfaces since boot"),
+    "received_bytes_total": ("counter", "received_mb", 1e6, "received by all interfaces since boot"),
 }
 
 
@@ -27,10 +25,8 @@ def metrics_text(agent: "Agent") -> str:
     """All metrics of `agent`."""
     now = agent.facts.now()
     text = Exposition(PREFIX)
-    for name, help_text in GAUGES.items():
-        text.family(name, "gauge", help_text, [("", now[name])])
-    for name, help_text in COUNTERS.items():
-        text.family(name, "counter", help_text, [("", now[name])])
+    for name, (kind, fact, factor, help_text) in FAMILIES.items():
+        text.family(name, kind, help_text, [("", factor * now[fact])])
     states = Counter(one["state"] for one in agent.fragments.held())
     text.family(
         "fragments",

@@ -36,11 +36,11 @@ COUNTERS: Dict[str, Tuple[str, str]] = {
     "tasks_late_total": ("tasks_late", "tasks whose deadline passed before their result came"),
     "energy_wh_total": ("energy_so_far_wh", "energy of all hosts, Wh"),
 }
-HOST_GAUGES: Dict[str, Tuple[str, str]] = {
-    "host_cpu_utilisation": ("cpu_utilisation", "CPU in use, 0 to 1"),
-    "host_ram_mb": ("ram_used_mb", "memory taken by fragments, MB"),
-    "host_fragments": ("fragments", "fragments on the host"),
-    "host_bandwidth_mb_s": ("bandwidth_mb_s", "the link's bandwidth, MB/s"),
+HOST_GAUGES: Dict[str, Tuple[str, float, str]] = {  # column, by what it is multiplied: Prometheus counts in bytes
+    "host_cpu_utilisation": ("cpu_utilisation", 1.0, "CPU in use, 0 to 1"),
+    "host_ram_bytes": ("ram_used_mb", 1e6, "memory taken by fragments"),
+    "host_fragments": ("fragments", 1.0, "fragments on the host"),
+    "host_bandwidth_bytes_per_second": ("bandwidth_mb_s", 1e6, "the link's bandwidth"),
 }
 MOST_HOSTS = 2000  # of all runs together: more would drown whoever scrapes them
 
@@ -68,9 +68,9 @@ def prometheus_text(runs: Runs, watched: List[str]) -> str:
                 if column in series
             ]
             text.family(name, kind, help_text, [one for one in samples if math.isfinite(one[1])])
-    for name, (column, help_text) in HOST_GAUGES.items():
+    for name, (column, factor, help_text) in HOST_GAUGES.items():
         samples = [
-            (labels({"run": run, "host": str(host), "type": tables.host_types[host]}), float(value))
+            (labels({"run": run, "host": str(host), "type": tables.host_types[host]}), factor * float(value))
             for run, (tables, _) in shown.items()
             for host, value in enumerate(tables.hosts[column][-1].tolist())
         ]

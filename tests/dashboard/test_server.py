@@ -185,6 +185,8 @@ def test_prometheus_reads_the_last_interval(served: Tuple[str, RunResult]) -> No
         sum(one.energy_wh for one in result.intervals), rel=1e-4
     )
     assert values['cosco_splitplace_run_state{run="one run",state="finished"}'] == 1
+    found = [value for name, value in values.items() if "_host_bandwidth_bytes_per_second{" in name]
+    assert found == pytest.approx(1e6 * result.hosts.bandwidth_mb_s[-1], rel=1e-3)
     names = {line.split("{")[0] for line in values}
     asked = GRAFANA_FILE.read_text(encoding="utf-8")
     for target in (t for panel in json.loads(asked)["panels"] for t in panel["targets"]):
