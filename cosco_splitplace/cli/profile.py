@@ -128,11 +128,17 @@ def _documents(profiled: Sequence[ProfiledFragment]) -> List[Dict[str, Any]]:
             for one in profiled]  # fmt: skip
 
 
+def _fastest(profiled: Sequence[ProfiledFragment]) -> int:
+    """How many images at once take the least time an image, of the numbers that all fragments were measured with."""
+    common = set.intersection(*({timing.batch for timing in one.batches} for one in profiled))
+    return min(common, key=lambda batch: sum(one.at(batch).latency_ms for one in profiled) / batch)
+
+
 def _table(artifact: Path, profiled: Sequence[ProfiledFragment]) -> Table:
     table = Table(title=f"{artifact}, {profiled[0].threads} thread{'s' if profiled[0].threads > 1 else ''} a process",
                   title_justify="left", caption_justify="left",
-                  caption="multiply-adds and bytes: of one image; latency: median of a batch; RAM: peak of the process"
-                  )  # fmt: skip
+                  caption="multiply-adds and bytes: of one image; latency: median of a batch; RAM: peak of a process;\n"
+                  f"least time an image: {_fastest(profiled)} at once")  # fmt: skip
     for header in ("frag-\nment", "M mult.-\nadds", "in\nkB", "out\nkB", "images", "latency\nms", "90 %\nms",
                    "images\n/ s", "CPU\nms", "RAM\nMB"):  # fmt: skip
         table.add_column(header, justify="right", no_wrap=True)
