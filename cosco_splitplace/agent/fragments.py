@@ -376,12 +376,13 @@ class Fragments:
 
     def _look(self, held: Held) -> None:
         """Take in what the runtime has written."""
+        done = held.work.result() is not None  # looked at first: it is written after the last output
         outputs = held.work.outputs(held.outputs)
         progress, urgent = outputs != held.outputs, False
         held.outputs = outputs
         if held.started is None and held.work.started():
             held.started, urgent = time.monotonic(), True
-        if held.state == RUNNING and held.work.result() is not None:
+        if held.state == RUNNING and done:
             held.state, held.finished, urgent = FINISHED, time.monotonic(), True
         if progress or urgent:
             held.drop_consumed()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from pathlib import Path
 from typing import Callable
 
@@ -15,6 +16,7 @@ from cosco_splitplace.agent.client import AgentClient, Credentials
 from cosco_splitplace.agent.engines.process import ProcessEngine
 from cosco_splitplace.agent.server import AgentSettings
 from cosco_splitplace.agent.serving import AgentServer
+from cosco_splitplace.agent.workspace import Workspace
 from cosco_splitplace.errors import AgentRefusal
 from cosco_splitplace.pipeline.payload import Packed, digest
 
@@ -73,6 +75,24 @@ def test_the_result_record(agent: AgentServer, client: AgentClient) -> None:
     assert record["bytes_in"] == sum(map(len, inputs)) and record["bytes_out"] > 0
     assert record["compute_s"] > 0 and 50 < record["peak_rss_mb"] < 600
     assert len(record["output_sha256"]) == 64
+
+
+def test_the_last_output_comes_while_outputs_are_counted(
+    agent: AgentServer, client: AgentClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    count = Workspace.outputs
+
+    def slow(self: Workspace, known: int = 0) -> int:
+        found = count(self, known)
+        time.sleep(1.0)  # time for the runtime to write the rest, and its result
+        return found
+
+    monkeypatch.setattr(Workspace, "outputs", slow)
+    inputs = payloads(images(200))
+    client.create("f", spec(client, 0, len(inputs)))
+    for at, content in enumerate(inputs):
+        client.put_input("f", at, content)
+    assert wait_until_finished(client, "f")["outputs"] == len(inputs)
 
 
 def test_a_relative_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
