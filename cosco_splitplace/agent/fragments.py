@@ -33,6 +33,8 @@ logger = logging.getLogger(__name__)
 RESTARTS = 2  # of a runtime that was killed, on its host, before the broker is told that it failed; our choice
 OUT_OF_MEMORY = "it took "  # how an engine's reason begins
 NOT_FOUND, CONFLICT, FULL = 404, 409, 507
+FULL_DISK_S = 5.0  # that a full disk may keep a fragment waiting, before the broker is told that it failed; our choice
+FULL_DISK_BYTES = 2**20  # less is free: so little that a runtime can't even say why it ended; our choice
 PAUSE_S = 10.0  # that a runtime gets to finish its micro-batch
 TOGETHER_BYTES = 8 * 2**20  # of outputs that are fetched at once; our choice
 SETTLED_S = 120.0  # payloads and remains of moved fragments are kept that long
@@ -161,15 +163,21 @@ class Fragments:
             path = held.work.input(self._within(held, chunk))
             if chunk < held.outputs or path.exists():
                 return  # it came before
-        if keep:
-            self._payloads.put(sha256, content)
-            self._payloads.link(sha256, path)
-        else:
-            if digest(content) != sha256:
-                raise AgentRefusal(f"chunk {chunk} of {name} came damaged; send it again", 422)
-            refuse_full_disk(self._folder, len(content), 0)
-            write_whole(path, content)
+        try:
+            if keep:
+                self._payloads.put(sha256, content)
+                self._payloads.link(sha256, path)
+            else:
+                if digest(content) != sha256:
+                    raise AgentRefusal(f"chunk {chunk} of {name} came damaged; send it again", 422)
+                refuse_full_disk(self._folder, len(content), 0)
+                write_whole(path, content)
+        except AgentRefusal as refusal:
+            if refusal.status == FULL:
+                self._starves(held, str(refusal))
+            raise
         with self._changed:
+            held.starves_since = None
             self._took_in(held)
 
     def received(self, name: str) -> int:
@@ -366,7 +374,20 @@ class Fragments:
             logger.warning("%s was killed (exit code %d); it goes on after its last micro-batch", name, code)
             self._start(held)
         else:
-            self._failed(held, why or held.work.complaint() or f"its runtime ended with exit code {code}")
+            full = shutil.disk_usage(self._folder).free < FULL_DISK_BYTES
+            said = why or held.work.complaint() or f"its runtime ended with exit code {code}"
+            self._failed(held, f"{said} (the disk is full)" if full else said)
+
+    def _starves(self, held: Held, reason: str) -> None:
+        """Its input finds no room on the disk. Whoever sends it tries again; the broker can place it elsewhere."""
+        with self._changed:
+            now = time.monotonic()
+            if held.starves_since is None:
+                held.starves_since = now
+            if held.state != RUNNING or now - held.starves_since < FULL_DISK_S:
+                return
+            self._failed(held, reason)
+        self.engine.stop(held.name)
 
     def _failed(self, held: Held, reason: str) -> None:
         logger.warning("%s failed: %s", held.name, reason)

@@ -36,6 +36,7 @@ class Held:
     created: float = field(default_factory=time.monotonic)
     started: Optional[float] = None
     finished: Optional[float] = None
+    starves_since: Optional[float] = None  # its input came and found the disk full
     acknowledged: Dict[Target, int] = field(default_factory=dict)
     forwarders: Dict[Tuple[str, Target], Forwarder] = field(default_factory=dict)
 

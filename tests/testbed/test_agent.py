@@ -12,6 +12,7 @@ import numpy as np
 import psutil
 import pytest
 
+from cosco_splitplace.agent import fragments
 from cosco_splitplace.agent.client import AgentClient, Credentials
 from cosco_splitplace.agent.engines.process import ProcessEngine
 from cosco_splitplace.agent.server import AgentSettings
@@ -93,6 +94,24 @@ def test_the_last_output_comes_while_outputs_are_counted(
     for at, content in enumerate(inputs):
         client.put_input("f", at, content)
     assert wait_until_finished(client, "f")["outputs"] == len(inputs)
+
+
+def test_what_a_full_disk_keeps_waiting_fails_so_that_it_is_placed_elsewhere(
+    agent: AgentServer, client: AgentClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise AgentRefusal("the disk is full: 0 bytes are free", 507)
+
+    monkeypatch.setattr(fragments, "refuse_full_disk", full)
+    monkeypatch.setattr(fragments, "FULL_DISK_S", 0.5)
+    client.create("f", spec(client, 0, 1))
+    (content,) = payloads(images(2))
+    for pause_s, state in ((0.0, "running"), (0.6, "failed")):
+        time.sleep(pause_s)
+        with pytest.raises(AgentRefusal, match="the disk is full"):
+            client.put_input("f", 0, content)
+        assert status(client, "f")["state"] == state
+    assert "the disk is full" in status(client, "f")["error"]
 
 
 def test_a_relative_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
